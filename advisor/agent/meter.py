@@ -1,0 +1,69 @@
+"""What a trial cost: CPU seconds, context switches and memory, by the kernel's own counts."""
+
+import contextlib
+import os
+import resource
+
+
+def usage(workers):
+    """(cpu_s, voluntary, involuntary) of this process and of the live worker processes so far."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    total = [own.ru_utime + own.ru_stime, own.ru_nvcsw, own.ru_nivcsw]
+    for pid in workers:
+        for part, figure in enumerate(_process_usage(pid)):
+            total[part] += figure
+    return total
+
+
+def _process_usage(pid):
+    total = [0.0, 0, 0]
+    with contextlib.suppress(OSError):
+        for tid in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{tid}/schedstat") as file:
+                total[0] += int(file.read().split()[0]) / 1e9
+            with open(f"/proc/{pid}/task/{tid}/status") as file:
+                for line in file:
+                    if line.startswith("voluntary"):
+                        total[1] += int(line.split()[1])
+                    elif line.startswith("nonvoluntary"):
+                        total[2] += int(line.split()[1])
+    return total
+
+
+def tree_memory(root, stage):
+    """Bytes the tree below `root` would take without the stage it was forked from.
+
+    Proportional set sizes of the tree, plus the stage's share of pages it has in common with others: the
+    script itself would own those alone. None where the kernel does not tell.
+    """
+    total = 0
+    for pid in descendants(root):
+        with contextlib.suppress(OSError):
+            total += _rollup(pid)["Pss"]
+    if not total:
+        return None
+    with contextlib.suppress(OSError, KeyError):
+        own = _rollup(stage)
+        total += max(0, own["Pss"] - own["Private_Clean"] - own["Private_Dirty"])
+    return total
+
+
+def descendants(root):
+    """`root` and all processes below it."""
+    found = [root]
+    for pid in found:
+        with contextlib.suppress(OSError):
+            for tid in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{tid}/children") as file:
+                    found += [int(child) for child in file.read().split()]
+    return found
+
+
+def _rollup(pid):
+    sizes = {}
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        next(file)
+        for line in file:
+            name, rest = line.split(":", 1)
+            sizes[name] = int(rest.split()[0]) * 1024
+    return sizes

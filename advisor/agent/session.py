@@ -1,0 +1,186 @@
+"""Run 2 inside the user's interpreter: record, and when the script is over, be the stage.
+
+The script is run by the same code as in run 1, and ends the same way: what it raised is raised again to the
+bootstrap once the host has no more trials to run.
+"""
+
+import os
+import sys
+import threading
+import time
+
+from . import pools
+from .counts import Counts
+from .effects import Effects, shared_writable_files
+from .instrument import Instrumenter
+from .recorder import Recorder
+from .stage import Channel, Stage
+
+_POLL_S = 0.001
+_LIBRARY_FOLDERS = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
+
+
+def run(config, fd, bootstrap):
+    """Run the target recorded, serve trials, and end as the script did."""
+    channel = Channel(fd, config["reply_fd"])
+    is_own = _own_files(config["roots"])
+    effects = Effects()
+    effects.install()
+    recorder = Recorder(effects, config["allowance_s"])
+    instrumenter = Instrumenter(_by_file(config["hot"]), recorder.new_site)
+    instrumenter.install()
+    pools.Pools(recorder, is_own).install()
+    os.register_at_fork(after_in_child=lambda: _in_forked_child(recorder, channel))
+    counts = Counts(config["counts_s"])
+    began = time.perf_counter()
+    counts.start()
+    error = None
+    try:
+        bootstrap.run_target(config, instrumenter.compile)
+    except BaseException as raised:  # raised again below, after the trials
+        error = raised
+    _wait_for_threads()
+    counts.stop()
+    recorder.stop()
+    wall_s = time.perf_counter() - began
+    if channel.send(_recording(recorder, counts, wall_s)):
+        stage = Stage(channel, recorder, instrumenter, is_own, replay_effects=config["replay_effects"])
+        stage.serve()
+    channel.close()
+    if error is not None:
+        raise error
+
+
+def _own_files(roots):
+    """A predicate: is this path one of the user's own files?"""
+    library = os.path.dirname(os.__file__) + os.sep
+    agent = os.path.dirname(os.path.abspath(__file__)) + os.sep
+    known = {}
+
+    def is_own(path):
+        if path not in known:
+            full = os.path.abspath(path)
+            under = any(full.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
+            foreign = full.startswith((library, agent)) or any(folder in full for folder in _LIBRARY_FOLDERS)
+            known[path] = under and not foreign and not path.startswith("<")
+        return known[path]
+
+    return is_own
+
+
+def _by_file(hot):
+    lines = {}
+    for file, line in hot:
+        lines.setdefault(file, set()).add(line)
+    return lines
+
+
+def _in_forked_child(recorder, channel):
+    """A process of the script's own: record nothing there, and do not hold the host's pipe open."""
+    if recorder.recording:
+        recorder.recording = False
+        recorder.effects.mode = "off"
+    channel.close()
+
+
+def _wait_for_threads():
+    """Wait as the interpreter would at exit, without its exit hooks: they would close every thread pool for good."""
+    main = threading.main_thread()
+    while any(_is_busy(thread) for thread in threading.enumerate() if thread is not main and not thread.daemon):
+        time.sleep(_POLL_S)
+
+
+def _is_busy(thread):
+    """False for an idle thread of an executor nobody shut down: it waits for work that will not come."""
+    executors = sys.modules.get("concurrent.futures.thread")
+    queue = getattr(executors, "_threads_queues", {}).get(thread)
+    if queue is None:
+        return thread.is_alive()
+    frame = sys._current_frames().get(thread.ident)
+    return not queue.empty() or (frame is not None and frame.f_code.co_name != "_worker")
+
+
+def _recording(recorder, counts, wall_s):
+    """The message that tells the host what was recorded."""
+    mapped = shared_writable_files()
+    return {
+        "event": "recorded",
+        "wall_s": wall_s,
+        "sites": [_site(site, mapped) for site in recorder.sites.values() if site.calls and not site.deferred],
+        "functions": counts.result(),
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
+        "start_method": _start_method(),
+        "native_libraries": _native_libraries(),
+    }
+
+
+def _start_method():
+    import multiprocessing
+
+    return multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
+
+
+def _native_libraries():
+    """Paths of loaded native libraries, for the host to look for thread pools among them."""
+    try:
+        with open("/proc/self/maps") as maps:
+            return sorted({line.split(maxsplit=5)[5].strip() for line in maps if ".so" in line})
+    except OSError:
+        return []
+
+
+def _site(site, mapped):
+    """The wire form of a site: plain JSON types, the fields of the host's RecordedSite."""
+    effects = [
+        {"kind": kind, "detail": detail, "times": times}
+        for (kind, detail), times in site.notes.items()
+        if kind != "safe"
+    ]
+    effects += [{"kind": "file-write", "detail": f"{path} is mapped for shared writing", "times": 1} for path in mapped]
+    code = _code_of(site.target)
+    current = site.current
+    if current is None and len(site.threads) > 1:
+        current = {"backend": "threads", "processes": 1, "threads_per_process": len(site.threads)}
+    return {
+        **site.where,
+        "id": site.id,
+        "callee_file": os.path.abspath(code.co_filename) if code else None,
+        "callee_line": code.co_firstlineno if code else None,
+        "callee_name": code.co_qualname if code else None,
+        "calls": site.calls,
+        "traced_s": site.traced_s,
+        "sampled": len(site.sample),
+        "pickle_error": site.pickle_error,
+        "argument_bytes": _mean(site.argument_bytes),
+        "result_bytes": _mean(site.result_bytes),
+        "pickle_s": site.pickle_s / max(1, len(site.argument_bytes)),
+        "reused_results": site.reused,
+        "mutated": sorted(site.mutated),
+        "effects": effects,
+        "safe_requests": site.notes.get(("safe", ""), 0),
+        "current": current,
+    }
+
+
+def _mean(values):
+    return sum(values) / len(values) if values else 0.0
+
+
+def _code_of(target):
+    """The code object that a call of `target` enters, or None for one without Python code."""
+    for _ in range(8):  # partials of bound methods of wrapped functions; no longer chain is in earnest
+        if hasattr(target, "__wrapped__"):
+            target = target.__wrapped__
+        elif hasattr(target, "__func__"):
+            target = target.__func__
+        elif hasattr(target, "func") and not hasattr(target, "__code__"):
+            target = target.func
+        elif isinstance(target, type):
+            target = target.__init__
+        elif not hasattr(target, "__code__") and hasattr(type(target).__call__, "__code__"):
+            target = type(target).__call__
+        else:
+            break
+    code = getattr(target, "__code__", None)
+    return code if hasattr(code, "co_filename") else None

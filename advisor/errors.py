@@ -1,0 +1,56 @@
+"""Every way `advise` can fail, each with the exit code of the contract and its data as attributes."""
+
+from __future__ import annotations
+
+EXIT_ADVICE = 0
+EXIT_USAGE = 2
+EXIT_SCRIPT_FAILED = 4
+EXIT_INCONCLUSIVE = 5
+
+
+class AdvisorError(Exception):
+    """What happened, why, and what to do about it, as one printable line each.
+
+    `what` names the event, `why` the cause, `cure` what the user can do. `exit_code` is that of the
+    contract (design section 5); a subclass sets it.
+    """
+
+    exit_code = EXIT_USAGE
+
+    def __init__(self, what: str, *, why: str = "", cure: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.cure = cure
+
+    def __str__(self) -> str:
+        parts = [self.what]
+        if self.why:
+            parts.append(f"why: {self.why}")
+        if self.cure:
+            parts.append(f"do: {self.cure}")
+        return "\n  ".join(parts)
+
+
+class TargetError(AdvisorError):
+    """The script cannot be run at all: no such file, not Python, a syntax error."""
+
+
+class InterpreterError(AdvisorError):
+    """The chosen interpreter cannot host a run: missing, too old, or not CPython."""
+
+
+class ReportError(AdvisorError):
+    """A report could not be written: folder not writable, disk full."""
+
+
+class StageError(AdvisorError):
+    """The recorded interpreter went away or broke the protocol; replay is impossible, advice is not."""
+
+    exit_code = EXIT_INCONCLUSIVE
+
+
+class ObserveError(AdvisorError):
+    """Run 1 could not be watched."""
+
+    exit_code = EXIT_INCONCLUSIVE

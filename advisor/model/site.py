@@ -1,0 +1,74 @@
+"""A place in the user's code where time goes, with all that is known of it before a recommendation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from advisor.model.ledger import Ledger
+from advisor.model.recording import RecordedSite, SiteKind
+
+BoundName = Literal["io-wait", "cpu-bound", "lock-wait", "mixed", "unknown"]
+Detail = Literal["network", "disk", "sleep", "child-process", "pipe", "python", "native", "gil", "lock", "import", "unknown"]
+SafetyStatus = Literal["safe", "dependent", "unsafe", "withheld", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """What limits a site, named, with the evidence in words ("waits on the network 97% of its time")."""
+
+    bound: BoundName = "unknown"
+    detail: Detail = "unknown"
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Safety:
+    """Whether calls may run side by side, and whether they may be replayed, with reasons in the user's names."""
+
+    status: SafetyStatus = "unknown"
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def replayable(self) -> bool:
+        """True where trials may be run."""
+        return self.status in ("safe", "unknown")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Time of one source line inside a site; `source` names the profiler it came from."""
+
+    file: str
+    line: int
+    hits: int | None
+    time_s: float
+    share: float
+    source: Literal["line_profiler", "py-spy", "sampler"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A hot site.
+
+    `wall_s` is the time of run 1 during which at least one thread was inside it, `share` that over the script's
+    wall time. `calls` is None where they could not be counted. `recorded` is what run 2 knows of it (None: nothing).
+    `nested_in` is the id of the site that encloses it, None for an outermost one.
+    """
+
+    id: str
+    file: str
+    line: int
+    function: str
+    callee: str
+    kind: SiteKind
+    calls: int | None
+    wall_s: float
+    share: float
+    ledger: Ledger
+    bound: Bound = field(default_factory=Bound)
+    safety: Safety = field(default_factory=Safety)
+    lines: tuple[Line, ...] = ()
+    recorded: RecordedSite | None = None
+    nested_in: str | None = None

@@ -1,0 +1,53 @@
+"""What is to be advised: a script or a module, its arguments, and the interpreter that runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One program of the user.
+
+    Exactly one of `script` (a path as the user typed it) and `module` (for `-m`) is set. `argv` are the
+    arguments after it. `roots` are the absolute folders whose Python files count as the user's own code.
+    """
+
+    python: str
+    script: str | None = None
+    module: str | None = None
+    argv: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.script is None) == (self.module is None):
+            raise ValueError("a target is either a script or a module")
+
+    @property
+    def name(self) -> str:
+        """Name for titles and file names: the script's stem or the dotted module."""
+        return Path(self.script).stem if self.script is not None else str(self.module)
+
+    @property
+    def shown(self) -> str:
+        """The target as the user typed it, without its arguments."""
+        return self.script if self.script is not None else f"-m {self.module}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptExit:
+    """How a run of the script ended.
+
+    `code` is the exit status a shell would show (128 + N for signal N). `error` is the last line of an
+    unhandled exception or the name of the signal, None for a clean end. `interrupted` is True after Ctrl-C.
+    """
+
+    code: int = 0
+    error: str | None = None
+    interrupted: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """True where the script did not end well by itself."""
+        return self.code != 0 or self.interrupted

@@ -1,0 +1,68 @@
+"""Run 2: run the script once more, recorded, and come back with the calls and the stage they can be replayed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from advisor.errors import StageError
+from advisor.model.recording import Recording
+from advisor.model.target import ScriptExit, Target
+from advisor.record import wire
+from advisor.record.process import AgentProcess
+
+_SLOWER = 10.0
+"""A recorded run may take so many times as long as the first (a tracer's worst case, see design section 6) ..."""
+_AT_LEAST_S = 60.0
+"""... plus this, before it is taken for hung."""
+_RECORDING_SHARE = 0.25
+"""Share of the script's own time that pickling arguments may cost in all."""
+_RECORDING_AT_LEAST_S = 0.5
+_COUNTING_SHARE = 0.5
+"""Share of the script's own time during which functions are counted; a tracer costs up to 6 times that."""
+_COUNTING_AT_LEAST_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPlan:
+    """What run 2 is to do: `hot` lines as (absolute path, line), the first run's seconds, the user's consent."""
+
+    hot: tuple[tuple[str, int], ...]
+    wall_s: float
+    replay_effects: bool = False
+
+    def config(self, target: Target) -> dict[str, Any]:
+        """The agent's configuration."""
+        return {
+            "mode": "record",
+            "script": target.script,
+            "module": target.module,
+            "argv": list(target.argv),
+            "roots": list(target.roots),
+            "hot": [list(place) for place in self.hot],
+            "allowance_s": max(_RECORDING_AT_LEAST_S, self.wall_s * _RECORDING_SHARE),
+            "counts_s": max(_COUNTING_AT_LEAST_S, self.wall_s * _COUNTING_SHARE),
+            "replay_effects": self.replay_effects,
+        }
+
+
+def record(target: Target, plan: RecordPlan, stdin: IO[bytes] | int, folder: Path) -> tuple[Recording, AgentProcess | None]:
+    """Run the script recorded. The process, where there is one, is alive and waits for trials: end it.
+
+    A script that does not come to a normal end (it hangs, kills itself, replaces itself) gives a Recording with
+    `staged` False and the reason.
+    """
+    process = AgentProcess.start(target.python, stdin, folder)
+    try:
+        process.open_gate(plan.config(target))
+        message = process.receive(plan.wall_s * _SLOWER + _AT_LEAST_S)
+    except StageError as error:
+        process.end(grace_s=0)
+        why = f"{error.what}: {error.why}" if error.why else error.what
+        return Recording(exit=ScriptExit(code=1, error=why), wall_s=0.0, unstaged_why=why), None
+    except BaseException:
+        process.end(grace_s=0)
+        raise
+    return wire.recording(message, ScriptExit()), process

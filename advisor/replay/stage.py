@@ -1,0 +1,98 @@
+"""The host's end of the stage: one request, one forked copy, one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from advisor.errors import StageError
+from advisor.model.trial import Trial, TrialRequest
+
+_ANSWER_S = 30.0
+"""How much later than a trial's own time limit the stage's answer may come."""
+
+
+class Channel(Protocol):
+    """A two-way line of messages to the agent."""
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send one message."""
+
+    def receive(self, timeout_s: float) -> dict[str, Any]:
+        """Wait for the next message."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineCount:
+    """Hits and seconds of one line in replayed calls, by line_profiler."""
+
+    file: str
+    line: int
+    hits: int
+    time_s: float
+
+
+@dataclass(slots=True)
+class RemoteStage:
+    """Runs trials on forked copies of the recorded script, through `channel`."""
+
+    channel: Channel
+
+    def run(self, request: TrialRequest) -> Trial:
+        """One replay. Raises StageError where the stage itself has gone."""
+        answer = self._ask(
+            {
+                "op": "trial",
+                "site": request.site,
+                "backend": request.mix.backend,
+                "processes": request.mix.processes,
+                "threads_per_process": request.mix.threads_per_process,
+                "chunk": request.mix.chunk,
+                "tasks": request.tasks,
+                "timeout_s": request.timeout_s,
+                "memory": request.memory,
+            },
+            request.timeout_s,
+        )
+        if answer["wall_s"] is None:
+            return Trial(
+                mix=request.mix, tasks=request.tasks, wall_s=(), outcome=answer["outcome"], error=answer["error"]
+            )
+        return Trial(
+            mix=request.mix,
+            tasks=request.tasks,
+            wall_s=(answer["wall_s"],),
+            startup_s=answer["startup_s"],
+            cpu_s=answer["cpu_s"],
+            voluntary_switches=answer["voluntary_switches"],
+            involuntary_switches=answer["involuntary_switches"],
+            peak_pss_bytes=answer.get("peak_pss_bytes"),
+            ipc_bytes=answer["ipc_bytes"],
+            outcome=answer["outcome"],
+            error=answer["error"],
+            task_s=tuple(answer["task_s"]),
+            mismatches=answer["mismatches"],
+        )
+
+    def lines(
+        self, site: str, functions: Iterable[tuple[str, int]], *, limit_s: float, library: str
+    ) -> tuple[LineCount, ...]:
+        """Line figures of about `limit_s` of replayed calls; empty where line_profiler cannot be had there."""
+        places = [list(place) for place in functions]
+        order = {"op": "lines", "site": site, "functions": places, "limit_s": limit_s, "library": library}
+        timeout_s = limit_s * _LINES_SLOWER + _ANSWER_S
+        answer = self._ask({**order, "timeout_s": timeout_s}, timeout_s)
+        return tuple(LineCount(**line) for line in answer["lines"])
+
+    def _ask(self, order: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        self.channel.send(order)
+        try:
+            return self.channel.receive(timeout_s + _ANSWER_S)
+        except StageError as error:
+            raise StageError(f"the stage did not answer: {error.what}", why=error.why) from error
+
+
+_LINES_SLOWER = 20.0
+"""One replayed call is not cut short: line_profiler may slow it down by up to 50 times."""
