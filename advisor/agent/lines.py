@@ -23,12 +23,15 @@ def run_lines(site, order, stage):
 
 
 def _functions(wanted, target):
-    """The live functions of the places in `wanted` (file, first line), and the callee itself."""
-    places = {(file, line) for file, line in wanted}
+    """The live functions that hold one of the places in `wanted` (file, line), and the callee itself."""
+    places = {}
+    for file, line in wanted:
+        places.setdefault(file, set()).add(line)
     found = [
         thing
         for thing in gc.get_objects()
-        if type(thing) is types.FunctionType and (thing.__code__.co_filename, thing.__code__.co_firstlineno) in places
+        if type(thing) is types.FunctionType and thing.__code__.co_filename in places
+        and places[thing.__code__.co_filename].intersection(line for _, _, line in thing.__code__.co_lines())
     ]
     callee = inspect.unwrap(target) if callable(target) else target
     callee = getattr(callee, "__func__", callee)

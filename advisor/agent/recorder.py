@@ -123,6 +123,7 @@ class Site:
 
     def map(self, function, *iterables):
         """The builtin `map`: its function is the task, not the call of `map`."""
+        self.where.update(callee=getattr(function, "__qualname__", "map"), in_loop=True)
         return map(functools.partial(self.call, function), *iterables)
 
     def call(self, function, /, *args, **kwargs):

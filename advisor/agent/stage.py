@@ -13,6 +13,7 @@ import types
 
 from . import guard, meter
 from .lines import run_lines
+from .native import run_native
 from .trial import run_trial
 
 _MEMORY_POLL_S = 0.01
@@ -69,7 +70,7 @@ class Stage:
         """Answer orders one by one."""
         self.prepare()
         while (order := self.channel.receive()) is not None and order["op"] != "end":
-            work = {"trial": run_trial, "lines": run_lines}[order["op"]]
+            work = {"trial": run_trial, "lines": run_lines, "native": run_native}[order["op"]]
             if not self.channel.send(self.fork(work, order)):
                 return
 
@@ -89,7 +90,7 @@ class Stage:
         began = time.perf_counter()
         child = os.fork()
         if child == 0:
-            self.be_the_copy(functools.partial(work, self.sites[order["site"]], order, self), stage, write_end)
+            self.be_the_copy(functools.partial(work, self.sites.get(order["site"]), order, self), stage, write_end)
         os.close(write_end)
         data, peak, done = self.follow(child, read_end, order, stage)
         os.close(read_end)
@@ -134,9 +135,9 @@ class Stage:
         if done and data:
             return json.loads(data)
         if not done:
-            return {"outcome": "timed_out", "error": f"not done after {order['timeout_s']:.1f} s", "wall_s": None, "lines": []}
+            return {"outcome": "timed_out", "error": f"not done after {order['timeout_s']:.1f} s", "wall_s": None, "lines": [], "pools": []}
         how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit status {os.WEXITSTATUS(status)}"
-        return {"outcome": "failed", "error": f"the forked copy ended by {how}", "wall_s": None, "lines": []}
+        return {"outcome": "failed", "error": f"the forked copy ended by {how}", "wall_s": None, "lines": [], "pools": []}
 
 
 def _end(child):

@@ -42,7 +42,7 @@ class AgentProcess:
     rest: bytes = b""
 
     @classmethod
-    def start(cls, python: str, stdin: IO[bytes] | int, folder: Path) -> AgentProcess:
+    def start(cls, python: str, stdin: int | None, folder: Path) -> AgentProcess:
         """Start the agent at its gate. `folder` takes the held-back output and is the caller's to remove."""
         gate_read, gate_write = os.pipe()
         reply_read, reply_write = os.pipe()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from advisor.errors import StageError
 from advisor.model.recording import Recording
@@ -48,7 +47,7 @@ class RecordPlan:
         }
 
 
-def record(target: Target, plan: RecordPlan, stdin: IO[bytes] | int, folder: Path) -> tuple[Recording, AgentProcess | None]:
+def record(target: Target, plan: RecordPlan, stdin: int | None, folder: Path) -> tuple[Recording, AgentProcess | None]:
     """Run the script recorded. The process, where there is one, is alive and waits for trials: end it.
 
     A script that does not come to a normal end (it hangs, kills itself, replaces itself) gives a Recording with

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from advisor.errors import StageError
+from advisor.model.machine import NativePool
 from advisor.model.trial import Trial, TrialRequest
 
 _ANSWER_S = 30.0
@@ -86,6 +87,12 @@ class RemoteStage:
         answer = self._ask({**order, "timeout_s": timeout_s}, timeout_s)
         return tuple(LineCount(**line) for line in answer["lines"])
 
+    def native_pools(self, *, library: str) -> tuple[NativePool, ...]:
+        """Thread pools of native libraries in the script's process; empty where threadpoolctl finds none."""
+        order = {"op": "native", "site": None, "library": library, "timeout_s": _NATIVE_S}
+        answer = self._ask(order, _NATIVE_S)
+        return tuple(NativePool(**pool) for pool in answer["pools"])
+
     def _ask(self, order: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         self.channel.send(order)
         try:
@@ -94,5 +101,7 @@ class RemoteStage:
             raise StageError(f"the stage did not answer: {error.what}", why=error.why) from error
 
 
+_NATIVE_S = 10.0
+"""Looking into the loaded libraries takes milliseconds; one that hangs in its lock is not waited for."""
 _LINES_SLOWER = 20.0
 """One replayed call is not cut short: line_profiler may slow it down by up to 50 times."""

@@ -1,0 +1,25 @@
+"""Thread pools of the native libraries the script has loaded (BLAS, OpenMP), by threadpoolctl, in a forked copy."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .recorder import Site
+    from .stage import Stage
+
+
+def run_native(_site: Site | None, order: dict[str, Any], _stage: Stage) -> dict[str, Any]:
+    """The pools, as dicts of library and threads; `order["library"]` is where threadpoolctl can be found if not here."""
+    if order["library"]:
+        sys.path.append(order["library"])
+    try:
+        import threadpoolctl
+    except Exception as error:  # neither here nor there
+        return {"error": f"{type(error).__name__}: {error}", "pools": []}
+    pools = [
+        {"library": pool.get("internal_api") or pool["user_api"], "threads": pool["num_threads"]}
+        for pool in threadpoolctl.threadpool_info()
+    ]
+    return {"error": None, "pools": pools}

@@ -1,0 +1,68 @@
+"""Whether the calls of a site may run side by side, and whether they may be run again at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from advisor.analyse.dependence import carried
+from advisor.model.recording import Effect, RecordedSite
+from advisor.model.site import Safety
+
+EFFECTS_NAMED = 5
+"""Effects spelt out in the reasons; the rest is counted."""
+EFFECT_WORDS = {
+    "file-write": "writes", "file-delete": "deletes or renames", "process": "starts", "network": "sends",
+    "database": "changes a database:",
+}  # fmt: skip
+
+
+def assess(recorded: RecordedSite | None, *, allow_effects: bool = False) -> Safety:
+    """Judge a site from what was recorded and from its source.
+
+    A dependence between calls outranks side effects, and both outrank changed state: the first rules every
+    balance of workers out, the second only the trials.
+    """
+    if recorded is None:
+        return Safety()
+    dependent = _dependences(recorded)
+    mutated = tuple(f"the calls change {name}" for name in shared_state(recorded))
+    effects = () if allow_effects else _effects(recorded.effects)
+    if dependent:
+        return Safety(status="dependent", reasons=dependent + effects)
+    if effects:
+        return Safety(status="withheld", reasons=effects + mutated)
+    if mutated:
+        return Safety(status="unsafe", reasons=mutated)
+    if recorded.calls > 1 and recorded.sampled and (recorded.in_loop or recorded.kind == "pool"):
+        return Safety(status="safe")
+    return Safety()
+
+
+def shared_state(recorded: RecordedSite) -> tuple[str, ...]:
+    """What the calls changed and others may read. Random state is left out: it decides which figures, not whether."""
+    return tuple(name for name in recorded.mutated if not is_random(name))
+
+
+def is_random(name: str) -> bool:
+    """True where a changed name is a global random generator's state (ADV306)."""
+    return "random" in name.lower()
+
+
+def _dependences(recorded: RecordedSite) -> tuple[str, ...]:
+    """A pool's calls are already independent of each other; a call outside of any loop has no call before it."""
+    if recorded.kind == "pool":
+        return ()
+    static = carried(recorded)
+    if static or not (recorded.reused_results and recorded.in_loop):
+        return static
+    return (f"{recorded.reused_results} of {recorded.calls} calls were given the result of an earlier call",)
+
+
+def _effects(effects: Iterable[Effect]) -> tuple[str, ...]:
+    told = [f"it {EFFECT_WORDS[effect.kind]} {effect.detail}{_times(effect.times)}" for effect in effects]
+    rest = len(told) - EFFECTS_NAMED
+    return (*told[:EFFECTS_NAMED], f"and {rest} more") if rest > 0 else tuple(told)
+
+
+def _times(times: int) -> str:
+    return f" ({times} times)" if times > 1 else ""

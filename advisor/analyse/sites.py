@@ -1,0 +1,146 @@
+"""The hot sites: recorded calls of run 2 joined with the time line of run 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from advisor.analyse.bound import judge
+from advisor.analyse.inline import Inline, inlines
+from advisor.analyse.ledger import Tally, tally
+from advisor.analyse.lines import HotLine, hot_lines, import_seconds, observed_wall_s, site_lines
+from advisor.analyse.match import Hits, match
+from advisor.analyse.safety import assess
+from advisor.model.observation import Observation
+from advisor.model.recording import RecordedSite, Recording
+from advisor.model.site import Bound, Safety, Site
+
+__all__ = ["HotLine", "build", "hot_lines", "import_seconds"]
+
+MIN_SHARE = 0.02
+"""Less than this of the wall time cannot gain the script 1.05x, the least a change must bring."""
+MIN_INLINE_SHARE = 0.05
+"""Code that is no call has no ready place to split; it is named only where it matters."""
+WAITING_SHARE = 0.5
+"""Code that spends this much on locks waits for workers of its own, which have their sites."""
+NESTED_SHARE = 0.5
+"""A site counts as nested where another encloses it for most of its time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A site and the stacks it is on."""
+
+    site: Site
+    hits: Hits
+
+
+def build(observation: Observation, recording: Recording | None, *, allow_effects: bool = False) -> tuple[Site, ...]:
+    """Every site that took at least 2% of the wall time of run 1, the largest share first.
+
+    Seconds and ledgers come from run 1, counts and safety from run 2. Without `recording` (run 2 was
+    interrupted) the sites are the hot loops that run 1 saw. A call made once is no task: it is dropped where
+    anything else was found.
+    """
+    seen = _Seen(observation=observation, summed=tally(observation))
+    recorded = recording.sites if recording is not None else ()
+    hits = match(observation.stacks, recorded)
+    calls = [_recorded(seen, site, hits.get(site.id, {}), allow_effects=allow_effects) for site in recorded]
+    hot = [found for found in calls if found.site.share >= MIN_SHARE]
+    many = [found for found in hot if found.site.calls is None or found.site.calls > 1]
+    covered = {stack for found in many for stack in found.hits}
+    places = inlines(observation, seen.summed, covered, MIN_INLINE_SHARE * observed_wall_s(observation))
+    loose = [_inline(seen, place, number) for number, place in enumerate(places, start=1)]
+    working = [found for found in loose if found.site.ledger.lock < WAITING_SHARE]
+    sites = _with_parents(seen.summed, (many + working) or hot)
+    return tuple(sorted(sites, key=lambda site: -site.share))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """Run 1 and its sums: what every figure of a site is taken from."""
+
+    observation: Observation
+    summed: Tally
+
+    def share(self, hits: Hits) -> tuple[float, float]:
+        """Wall seconds in these stacks, and their share of the script's."""
+        wall_s = self.summed.wall_s(weights(hits))
+        total_s = observed_wall_s(self.observation)
+        return wall_s, min(1.0, wall_s / total_s) if total_s else 0.0
+
+    def bound(self, hits: Hits, *, threaded: bool) -> Bound:
+        """What limits the time in these stacks."""
+        inside = weights(hits)
+        return judge(self.summed.ledger(inside), self.summed.samples_in(inside), threaded=threaded)
+
+
+def weights(hits: Hits) -> dict[int, float]:
+    """The stacks of a site with the part of each that is the site's."""
+    return {stack: hit.weight for stack, hit in hits.items()}
+
+
+def _recorded(seen: _Seen, site: RecordedSite, hits: Hits, *, allow_effects: bool) -> _Found:
+    wall_s, share = seen.share(hits)
+    threaded = site.current is not None and site.current.threads_per_process > 1
+    return _Found(
+        hits=hits,
+        site=Site(
+            id=site.id,
+            file=site.file,
+            line=site.line,
+            function=site.function,
+            callee=site.callee,
+            kind=site.kind,
+            calls=site.calls,
+            wall_s=wall_s,
+            share=share,
+            ledger=seen.summed.ledger(weights(hits)),
+            bound=seen.bound(hits, threaded=threaded),
+            safety=assess(site, allow_effects=allow_effects),
+            lines=site_lines(seen.observation, seen.summed, hits),
+            recorded=site,
+        ),
+    )
+
+
+def _inline(seen: _Seen, place: Inline, number: int) -> _Found:
+    wall_s, share = seen.share(place.hits)
+    return _Found(
+        hits=place.hits,
+        site=Site(
+            id=f"inline-{number}",
+            file=place.file,
+            line=place.line,
+            function=place.function,
+            callee="(loop)" if place.looped else "(code)",
+            kind="inline",
+            calls=None,
+            wall_s=wall_s,
+            share=share,
+            ledger=seen.summed.ledger(weights(place.hits)),
+            bound=seen.bound(place.hits, threaded=False),
+            safety=Safety(reasons=("the work is done in place, not in a call, so nothing could be recorded",)),
+            lines=site_lines(seen.observation, seen.summed, place.hits),
+        ),
+    )
+
+
+def _with_parents(summed: Tally, found: Sequence[_Found]) -> list[Site]:
+    return [replace(inner.site, nested_in=_parent(summed, inner, found)) for inner in found]
+
+
+def _parent(summed: Tally, inner: _Found, found: Iterable[_Found]) -> str | None:
+    """The nearest site that encloses `inner` for most of its time: further out on the same stacks."""
+    total_s = summed.thread_s(weights(inner.hits))
+    around: list[tuple[float, str]] = []
+    for outer in found:
+        shared = {
+            stack: hit
+            for stack, hit in inner.hits.items()
+            if stack in outer.hits and outer.hits[stack].depth < hit.depth
+        }
+        if shared and summed.thread_s(weights(shared)) > NESTED_SHARE * total_s:
+            depth = sum(outer.hits[stack].depth for stack in shared) / len(shared)
+            around.append((depth, outer.site.id))
+    return max(around)[1] if around else None

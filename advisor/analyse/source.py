@@ -1,0 +1,70 @@
+"""The user's source as text and as syntax trees, each file parsed once."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import tokenize
+from functools import cache
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+LoopStatement = ast.For | ast.AsyncFor | ast.While
+Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+Loop = LoopStatement | Comprehension
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+
+
+@cache
+def tree(file: str) -> ast.Module | None:
+    """The syntax tree of `file`, None where it cannot be read or does not parse."""
+    try:
+        with tokenize.open(file) as source:
+            return ast.parse(source.read(), file)
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+@cache
+def parents(file: str) -> dict[ast.AST, ast.AST]:
+    """Every node of `file` with the node that holds it."""
+    module = tree(file)
+    if module is None:
+        return {}
+    return {child: node for node in ast.walk(module) for child in ast.iter_child_nodes(node)}
+
+
+def text(file: str, line: int) -> str:
+    """One source line without its line end, "" where it cannot be read."""
+    return linecache.getline(file, line).rstrip()
+
+
+def function_at(file: str, first_line: int) -> Function | None:
+    """The function whose code object begins at `first_line` (that of its first decorator, where it has any)."""
+    return next(
+        (node for node in parents(file) if isinstance(node, Function) and _first_line(node) == first_line), None
+    )
+
+
+def function_lines(file: str, first_line: int) -> range:
+    """The lines of the function that begins at `first_line`; to the end of the file where its end is not known."""
+    node = function_at(file, first_line)
+    last = node.end_lineno if node is not None and node.end_lineno is not None else None
+    return range(first_line, (last if last is not None else 10**9) + 1)
+
+
+def outer_loop_lines(file: str, line: int) -> range | None:
+    """The lines of the outermost loop statement around `line` in its own function, None where there is none."""
+    loops = [node for node in parents(file) if isinstance(node, LoopStatement) and line in _lines(node)]
+    inner = max(
+        (_first_line(node) for node in parents(file) if isinstance(node, Function) and line in _lines(node)), default=0
+    )
+    ours = [node for node in loops if node.lineno > inner]
+    return _lines(min(ours, key=lambda node: node.lineno)) if ours else None
+
+
+def _first_line(node: Function) -> int:
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+
+
+def _lines(node: ast.stmt) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)

@@ -1,0 +1,205 @@
+"""`advise SCRIPT`: the main job, from a script to a measured worker balance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+import click
+
+from advisor.cli import files, output, progress
+from advisor.errors import EXIT_ADVICE, EXIT_INCONCLUSIVE, EXIT_SCRIPT_FAILED, ReportError
+from advisor.report.words import printable
+
+if TYPE_CHECKING:
+    from advisor.model.advice import Advice
+    from advisor.pipeline import AdviseOptions
+
+Render = Callable[["Advice"], str]
+EXIT_INTERRUPTED = 130  # as a shell shows a program ended by Ctrl-C
+REPORTS = "reports"
+VERBS_HELP = """\b
+Other verbs:
+  advise doctor          what this machine permits, with a cure for what is missing
+  advise explain [CODE]  what a finding such as ADV201 means and what to do
+A script that is named as a verb is reached as ./doctor.
+
+\b
+Exit codes: 0 advice given, 2 usage, 4 the script failed, 5 inconclusive, 130 interrupted.
+"""
+
+
+class Given(TypedDict):
+    """The command line, parsed."""
+
+    target: tuple[str, ...]
+    module: str | None
+    python: str | None
+    budget: float | None
+    max_threads: int | None
+    max_processes: int | None
+    only: str | None
+    output: Path
+    json: Path | None
+    quiet: bool
+    replay_effects: bool
+
+
+class TargetCommand(click.Command):
+    """A command whose options end at SCRIPT or after `-m MODULE`, as Python's own do: the rest is the script's."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `--` after `-m MODULE`, so that what follows is never taken for an option of ours."""
+        return super().parse_args(ctx, _ended_after_module(args, self._options_with_value()))
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """The two ways to name a target, instead of click's one."""
+        return ["[OPTIONS]", "(SCRIPT | -m MODULE)", "[ARGS]..."]
+
+    def _options_with_value(self) -> frozenset[str]:
+        valued = [each for each in self.params if isinstance(each, click.Option) and not each.is_flag]
+        return frozenset(name for option in valued for name in option.opts)
+
+
+def _version() -> str:
+    try:
+        return metadata.version("advisor")
+    except metadata.PackageNotFoundError:
+        return "from a source tree"
+
+
+@click.command(
+    cls=TargetCommand,
+    context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False},
+    epilog=VERBS_HELP,
+)
+@click.option("-m", "module", metavar="MODULE", help="Advise on a module, as `python -m MODULE` runs it.")
+@click.option("--python", metavar="PATH", help="Interpreter that runs the script. [default: the active environment's]")
+@click.option(
+    "--budget", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+    help="Time for the trials. [default: the script's own time, at least 10, at most 60]",
+)  # fmt: skip
+@click.option("--max-threads", type=click.IntRange(min=1), metavar="N", help="Never try more threads a process.")
+@click.option("--max-processes", type=click.IntRange(min=1), metavar="N", help="Never try more processes.")
+@click.option("--only", metavar="FUNCTION", help="Advise on calls of, or in, this function only.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=REPORTS, show_default=True, metavar="DIR",
+    help="Folder of the HTML report.",
+)  # fmt: skip
+@click.option("--json", type=click.Path(path_type=Path), metavar="FILE", help="Write the advice for machines as well.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option(
+    "--replay-effects", is_flag=True,
+    help="Replay also calls that write, send or delete. Each trial repeats what they do.",
+)  # fmt: skip
+@click.version_option(_version(), prog_name="advise", message="%(prog)s %(version)s")
+@click.argument("target", nargs=-1, type=click.UNPROCESSED)
+def run(**given: Unpack[Given]) -> int:
+    """Measure whether a script should run on more threads, more processes, both or neither, and how many.
+
+    Runs SCRIPT (or MODULE) twice, unchanged, with ARGS; then replays its hot calls on forked copies of the finished
+    script under different numbers of workers. What the script does outside itself, it does twice.
+    """
+    options = options_of(given)
+    wanted: list[tuple[Path, Render]] = [(given["output"] / f"{report_name(options)}.html", _html)]
+    wanted += [(given["json"], _json)] if given["json"] is not None else []
+    for path, _ in wanted:
+        files.check_writable(path)
+    advice = _advise(options, quiet=given["quiet"])
+    deliver(advice, wanted)
+    return exit_code(advice)
+
+
+def options_of(given: Given) -> AdviseOptions:
+    """The pipeline's options; raises click.UsageError where no target is named."""
+    from advisor.pipeline import AdviseOptions  # noqa: PLC0415  # pandas and SciPy behind it: --help need not wait
+
+    module, rest = given["module"], given["target"]
+    if module is None and not rest:
+        raise click.UsageError("name a SCRIPT or -m MODULE", click.get_current_context(silent=True))
+    return AdviseOptions(
+        script=rest[0] if module is None else None,
+        module=module,
+        argv=rest[1:] if module is None else rest,
+        python=given["python"],
+        budget_s=given["budget"],
+        max_threads=given["max_threads"],
+        max_processes=given["max_processes"],
+        only=given["only"],
+        replay_effects=given["replay_effects"],
+    )
+
+
+def report_name(options: AdviseOptions) -> str:
+    """Name of the report without its ending: the script's stem or the dotted module, never a path."""
+    return Path(options.script).stem if options.script is not None else Path(str(options.module)).name
+
+
+def deliver(advice: Advice, wanted: list[tuple[Path, Render]]) -> None:
+    """Print the advice, then write each wanted file; the first failure is raised when all has been tried."""
+    deeds = [partial(_show, advice), *(partial(_write, advice, path, render) for path, render in wanted)]
+    failures = []
+    for deed in deeds:
+        try:
+            deed()
+        except ReportError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def exit_code(advice: Advice) -> int:
+    """The exit code of design section 5, or a shell's 130 after Ctrl-C."""
+    if advice.exit.interrupted:
+        return EXIT_INTERRUPTED
+    if advice.exit.failed:
+        return EXIT_SCRIPT_FAILED
+    return EXIT_ADVICE if advice.conclusive else EXIT_INCONCLUSIVE
+
+
+def _advise(options: AdviseOptions, *, quiet: bool) -> Advice:
+    from advisor import pipeline  # noqa: PLC0415  # as above
+
+    display = progress.make(quiet=quiet)
+    try:
+        return pipeline.advise(options, display)
+    finally:
+        display.close()
+
+
+def _show(advice: Advice) -> None:
+    from advisor.report import terminal  # noqa: PLC0415  # as above
+
+    width = output.columns()
+    output.put(output.rule(width) + terminal.render(advice, width=width, color=output.colored()) + "\n")
+
+
+def _write(advice: Advice, path: Path, render: Render) -> None:
+    files.write(path, render(advice))
+    output.put(f"Report: {printable(str(path))}\n")
+
+
+def _html(advice: Advice) -> str:
+    from advisor.report import html  # noqa: PLC0415  # as above
+
+    return html.render(advice)
+
+
+def _json(advice: Advice) -> str:
+    from advisor.report import json  # noqa: PLC0415  # as above
+
+    return json.render(advice)
+
+
+def _ended_after_module(args: list[str], valued: frozenset[str]) -> list[str]:
+    """`args` with `--` after the first `-m MODULE` (or `-mMODULE`) that stands before any script."""
+    index = 0
+    while index < len(args) and args[index].startswith("-") and args[index] != "--":
+        if args[index].startswith("-m"):
+            end = index + (2 if args[index] == "-m" else 1)
+            return [*args[:end], "--", *args[end:]] if end <= len(args) else args
+        index += 2 if args[index] in valued else 1
+    return args

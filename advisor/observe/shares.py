@@ -1,0 +1,66 @@
+"""Shares per stack from two recorders' sample counts, steadied where a stack has few samples."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping
+
+from advisor.model.observation import Stack
+
+# Weight of the wider group against a stack's own samples, in samples: at five of its own a stack counts half.
+_PRIOR_SAMPLES = 5.0
+
+
+def shares(part: Mapping[Stack, float], whole: Mapping[Stack, float], *, default: float) -> Callable[[Stack], float]:
+    """A function stack -> samples in `part` over samples in `whole`, in [0, 1].
+
+    The two come from recorders that sampled at the same rate but not at the same moments, so the ratio of a rare stack
+    is noise. It is drawn towards that of the stacks with the same functions whatever their lines, and that one towards
+    the ratio over everything (additive smoothing, level by level). `default` where there is nothing at all.
+    """
+    overall = _steadied(sum(part.values()), sum(whole.values()), default, prior_samples=1e-9)
+    part_by, whole_by = _by_functions(part), _by_functions(whole)
+
+    def share(stack: Stack) -> float:
+        key = _functions(stack)
+        same_functions = _steadied(part_by[key], whole_by[key], overall)
+        return _steadied(part.get(stack, 0.0), whole.get(stack, 0.0), same_functions)
+
+    return share
+
+
+def _steadied(part: float, whole: float, prior: float, prior_samples: float = _PRIOR_SAMPLES) -> float:
+    return min(1.0, max(0.0, (part + prior_samples * prior) / (whole + prior_samples)))
+
+
+def _functions(stack: Stack) -> Hashable:
+    return tuple((frame.file, frame.function) for frame in stack)
+
+
+def _by_functions(counts: Mapping[Stack, float]) -> dict[Hashable, float]:
+    merged: defaultdict[Hashable, float] = defaultdict(float)
+    for stack, times in counts.items():
+        merged[_functions(stack)] += times
+    return merged
+
+
+class KindShares:
+    """How often each kind of wait was seen on a stack; every kind is possible, seldom seen ones little so."""
+
+    # A stack on which a kind was never seen may still have waited for it between two looks.
+    _UNSEEN_SAMPLES = 0.05
+
+    def __init__(self, points: Iterable[tuple[Stack, str]]) -> None:
+        self._counts: defaultdict[Stack, Counter[str]] = defaultdict(Counter)
+        for stack, kind in points:
+            self._counts[stack][kind] += 1
+
+    def share(self, stack: Stack, kind: str) -> float:
+        """The share of `kind` among the waits of `stack`, in (0, 1]."""
+        counts = self._counts.get(stack, Counter())
+        return (counts[kind] + self._UNSEEN_SAMPLES) / (counts.total() + 2 * self._UNSEEN_SAMPLES)
+
+    def usual(self, stack: Stack) -> str:
+        """The kind seen most on `stack`, "other" where none was."""
+        counts = self._counts.get(stack)
+        return counts.most_common(1)[0][0] if counts else "other"

@@ -1,0 +1,171 @@
+"""The trials of one run: which sites get them, how much of the budget, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from advisor.analyse.bound import nature_of
+from advisor.analyse.choice import call_s, choose_sites
+from advisor.analyse.scaling import predict
+from advisor.errors import StageError
+from advisor.model.advice import SiteAdvice
+from advisor.model.site import Safety
+from advisor.model.trial import WorkerMix
+from advisor.recommend.balance import recommend
+from advisor.recommend.flags import site_findings
+from advisor.recommend.prediction import predicted
+from advisor.recommend.settle import settled
+from advisor.recommend.trust import representative
+from advisor.replay.clock import MonotonicClock
+from advisor.replay.lines import replayed_lines
+from advisor.replay.protocol import Plan
+from advisor.replay.search import search
+
+if TYPE_CHECKING:
+    from advisor.model.machine import Machine
+    from advisor.model.site import Site
+    from advisor.model.trial import Trial
+    from advisor.pipeline.options import AdviseOptions, Progress
+    from advisor.replay.stage import RemoteStage
+
+BUDGET_AT_LEAST_S = 10.0
+BUDGET_AT_MOST_S = 60.0
+"""Bounds of the default trial budget, which is the script's own time."""
+FIRST_SITE_WEIGHT = 2.0
+"""The most promising site gets so many times the budget of each other one: the verdict speaks of it."""
+LINES_SHARE = 0.1
+"""Part of a site's budget that line_profiler gets, between these bounds."""
+LINES_AT_LEAST_S = 0.3
+LINES_AT_MOST_S = 2.0
+NOTABLE = 0.1
+"""Part of a call from which on waiting, and Python code, are each worth workers of their own kind."""
+MOST_THREADS = 64
+MOST_PROCESSES = 32
+"""Largest pools tried unless the user says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Measures sites on a stage; `script_wall_s` is run 1's wall time."""
+
+    options: AdviseOptions
+    machine: Machine
+    script_wall_s: float
+
+    def measure(
+        self, sites: Sequence[Site], stage: RemoteStage, progress: Progress
+    ) -> tuple[tuple[SiteAdvice, ...], Machine]:
+        """Trials for the sites worth them; every site with what follows, and the machine with its native pools.
+
+        Where the stage goes away or the user interrupts, the sites not measured by then are predicted.
+        """
+        bench, measured = self, dict[str, SiteAdvice]()
+        try:
+            pools = stage.native_pools(library=_folder_of("threadpoolctl"))
+            bench = replace(self, machine=replace(self.machine, native_pools=pools))
+            bench._run(sites, stage, progress, measured)
+        except (StageError, KeyboardInterrupt):
+            pass
+        return tuple(measured.get(site.id) or bench.unmeasured(site) for site in sites), bench.machine
+
+    def _run(
+        self, sites: Sequence[Site], stage: RemoteStage, progress: Progress, measured: dict[str, SiteAdvice]
+    ) -> None:
+        chosen = choose_sites(sites, self.machine)
+        left_s = self.budget_s
+        if chosen:
+            progress.step("replay", left_s)
+        clock = MonotonicClock()
+        for place, site in enumerate(chosen):
+            rest = len(chosen) - place - 1
+            weight = FIRST_SITE_WEIGHT if place == 0 else 1.0
+            budget_s = left_s * weight / (weight + rest)
+            spent_s = self.budget_s - left_s
+            began = clock.now()
+            told = partial(_tell, progress, spent_s / self.budget_s, budget_s / self.budget_s)
+            trials = search(stage, self.plan(site, budget_s), clock, told)
+            measured[site.id] = self.judged(self._with_lines(site, stage, budget_s), trials)
+            left_s -= min(budget_s, clock.now() - began)
+
+    @property
+    def budget_s(self) -> float:
+        """Seconds for all trials."""
+        if self.options.budget_s is not None:
+            return self.options.budget_s
+        return min(max(self.script_wall_s, BUDGET_AT_LEAST_S), BUDGET_AT_MOST_S)
+
+    def plan(self, site: Site, budget_s: float) -> Plan:
+        """What the search is to find out about `site`."""
+        recorded = site.recorded
+        if recorded is None or site.calls is None:
+            raise ValueError("only recorded sites can be replayed")
+        nature = nature_of(site.ledger)
+        waits = sum(nature.values()) - nature.get("python", 0.0) - nature.get("native", 0.0)
+        return Plan(
+            site=site.id,
+            calls=site.calls,
+            sampled=recorded.sampled,
+            per_call_s=max(call_s(site), 1e-9),
+            cores=self.machine.cores,
+            budget_s=budget_s,
+            expectation=partial(self._expected, site),
+            settled=lambda trials: settled(site, trials, self.machine, script_wall_s=self.script_wall_s),
+            max_threads=self.options.max_threads or MOST_THREADS,
+            max_processes=self.options.max_processes or MOST_PROCESSES,
+            current=recorded.current,
+            waits=waits >= NOTABLE,
+            computes=nature.get("python", 0.0) >= NOTABLE,
+            sendable=recorded.pickle_error is None,
+        )
+
+    def _expected(self, site: Site, mix: WorkerMix) -> float:
+        return predict(site.ledger, mix, self.machine, site.calls or 1, task_s=call_s(site))
+
+    def _with_lines(self, site: Site, stage: RemoteStage, budget_s: float) -> Site:
+        """The site with line_profiler's figures, where it can be had; with those of run 1's samples else."""
+        places = sorted({(line.file, line.line) for line in site.lines})
+        limit_s = min(max(budget_s * LINES_SHARE, LINES_AT_LEAST_S), LINES_AT_MOST_S)
+        lines = replayed_lines(stage, site.id, places, limit_s=limit_s, library=_folder_of("line_profiler"))
+        return replace(site, lines=lines) if lines else site
+
+    def judged(self, site: Site, trials: tuple[Trial, ...]) -> SiteAdvice:
+        """The recommendation that the trials support; a prediction where they cannot stand for the job."""
+        refused = next((trial.error for trial in trials if trial.outcome == "withheld"), None)
+        if refused is not None:
+            withheld = Safety(status="withheld", reasons=(f"a replayed call was stopped before it acted: {refused}",))
+            return self.unmeasured(replace(site, safety=withheld))
+        if not representative(site, trials):
+            answer = predicted(site, self.machine, self.script_wall_s, max_workers=self.options.max_threads)
+        else:
+            answer = recommend(
+                site, trials, self.machine, script_wall_s=self.script_wall_s, max_workers=self.options.max_threads
+            )
+        findings = site_findings(site, trials, answer, self.machine)
+        return SiteAdvice(site=site, trials=trials, recommendation=answer, findings=findings)
+
+    def unmeasured(self, site: Site) -> SiteAdvice:
+        """What can be said of a site without trials."""
+        answer = recommend(
+            site, (), self.machine, script_wall_s=self.script_wall_s, max_workers=self.options.max_threads
+        )
+        return SiteAdvice(
+            site=site, recommendation=answer, findings=site_findings(site, (), answer, self.machine)
+        )
+
+
+def _tell(progress: Progress, done: float, part: float, _mix: WorkerMix, spent: float) -> None:
+    progress.advance(min(1.0, done + part * spent))
+
+
+def _folder_of(module: str) -> str:
+    """The folder our own copy of `module` lies in; "" where there is none."""
+    spec = util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return ""
+    path = Path(spec.origin).parent
+    return str(path.parent if spec.submodule_search_locations else path)

@@ -1,0 +1,34 @@
+"""What a caller of the pipeline says and hears: options in, progress out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviseOptions:
+    """What the user asked for. `None` means the default; `budget_s` bounds the trials alone."""
+
+    script: str | None = None
+    module: str | None = None
+    argv: tuple[str, ...] = ()
+    python: str | None = None
+    budget_s: float | None = None
+    max_threads: int | None = None
+    max_processes: int | None = None
+    only: str | None = None
+    replay_effects: bool = False
+
+
+class Progress(Protocol):
+    """Told which step runs and how far it is. Steps: observe, record, replay, report."""
+
+    def step(self, name: str, expected_s: float | None) -> None:
+        """A step begins; `expected_s` is a guess at its length, None where there is no ground for one."""
+
+    def advance(self, fraction: float) -> None:
+        """`fraction` of the step, in [0, 1], is done."""
+
+    def close(self) -> None:
+        """No more steps."""

@@ -1,0 +1,1 @@
+"""Pure decisions on what was measured: the balance of workers, the findings, the verdict."""

@@ -1,0 +1,183 @@
+"""The balance: the fewest workers that are as fast as any, where that beats what the script does today."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from advisor.analyse.statistics import distinguishable, ratio_interval, showable, spread
+from advisor.model.advice import Interval, Recommendation
+from advisor.model.machine import Machine
+from advisor.model.site import Site
+from advisor.model.trial import SERIAL, Backend, Trial, WorkerMix
+from advisor.recommend.limit import limit_of
+from advisor.recommend.margins import MIN_SCRIPT_GAIN, MIN_SITE_GAIN, of_script, stay
+from advisor.recommend.memory import fits
+from advisor.recommend.prediction import predicted
+
+__all__ = ["predicted", "recommend"]
+
+WITHIN = 0.05
+"""Mixes this close to the best are as good; more where the repeats themselves spread more, up to `MOST_NOISE`."""
+MOST_NOISE = 0.10
+"""Noise beyond this excuses no slower mix: it makes the answer inconclusive instead."""
+CLEARLY_HIGH = 1.3
+"""Where chance leaves room for this much gain, "no gain" is not settled."""
+PREFERENCE: dict[Backend, int] = {"serial": 0, "threads": 1, "processes": 2, "hybrid": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice:
+    """One mix against what the script does today, for a whole job of `calls` calls."""
+
+    site: Site
+    base: Trial
+    best: Trial
+    calls: int
+
+    @property
+    def speedup(self) -> Interval:
+        """Of the site."""
+        return ratio_interval(self.base.jobs_s(self.calls), self.best.jobs_s(self.calls))
+
+    @property
+    def script_speedup(self) -> Interval:
+        """Of the whole script, by Amdahl's law on the share seen in run 1."""
+        return of_script(self.site.share, self.speedup)
+
+    @property
+    def pays(self) -> bool:
+        """Large enough for the site and for the script."""
+        return self.speedup.value >= MIN_SITE_GAIN and self.script_speedup.value >= MIN_SCRIPT_GAIN
+
+    @property
+    def leaner(self) -> bool:
+        """At most half the workers of today's pool, and no slower: memory and switches saved for nothing."""
+        few = 2 * self.best.mix.workers <= self.base.mix.workers
+        return few and self.speedup.value >= 1 - WITHIN
+
+    @property
+    def shown(self) -> bool:
+        """Do the repeats show a gain at all?"""
+        return distinguishable(self.base.jobs_s(self.calls), self.best.jobs_s(self.calls), 1.0)
+
+    @property
+    def open(self) -> bool:
+        """No gain was seen, yet chance leaves room for a clear one."""
+        many = showable(len(self.base.wall_s), len(self.best.wall_s))
+        return many and self.speedup.high >= CLEARLY_HIGH and self.script_speedup.high >= MIN_SCRIPT_GAIN
+
+
+def recommend(
+    site: Site, trials: Sequence[Trial], machine: Machine, *, script_wall_s: float, max_workers: int | None = None
+) -> Recommendation:
+    """What to run `site` on.
+
+    Of the mixes that work, fit into memory and are within 5% (or the noise) of the fastest, the one with the fewest
+    workers, then the least memory, then threads before processes. It must gain 1.15x on the site and 1.05x on the
+    script, start-up included, over what the script does today; else that stays. Without usable trials the answer
+    is predicted from the ledger and says so. `script_wall_s` is run 1's wall time.
+    """
+    held = _held(site)
+    base = _base(site, trials)
+    if held is not None:
+        return held
+    if base is None:
+        return predicted(site, machine, script_wall_s, max_workers=max_workers)
+    calls = site.calls or base.tasks
+    best = _smallest_near_best(trials, machine, calls)
+    choice = _Choice(site=site, base=base, best=best, calls=calls)
+    return _answer(choice, trials, machine)
+
+
+def current_mix(site: Site) -> WorkerMix:
+    """What the script runs the site on today."""
+    recorded = site.recorded
+    return recorded.current if recorded is not None and recorded.current is not None else SERIAL
+
+
+def _held(site: Site) -> Recommendation | None:
+    """Calls that need each other stay as they are, and so does code that is no call."""
+    if site.safety.status in ("dependent", "unsafe"):
+        reason = "; ".join(site.safety.reasons)
+    elif site.kind == "inline":
+        reason = "the work is done in place, not in calls that workers could share: put a turn of it into a function to have it tried"
+    else:
+        return None
+    return stay(current_mix(site), reason, measured=False)
+
+
+def _base(site: Site, trials: Sequence[Trial]) -> Trial | None:
+    """The trial of what the script does today; serial's where today's mix could not be measured."""
+    usable = {trial.mix: trial for trial in trials if trial.ok}
+    return usable.get(current_mix(site)) or usable.get(SERIAL)
+
+
+def _smallest_near_best(trials: Sequence[Trial], machine: Machine, calls: int) -> Trial:
+    usable = _trusted(
+        [trial for trial in trials if trial.ok and fits(trial, trials, machine)] or [t for t in trials if t.ok]
+    )
+    best = min(usable, key=lambda trial: trial.job_s(calls))
+    noise = min(max(WITHIN, spread(best.jobs_s(calls))), MOST_NOISE)
+    near = [trial for trial in usable if trial.job_s(calls) <= best.job_s(calls) * (1 + noise)]
+    weighed = all(trial.peak_pss_bytes is not None for trial in near)
+    return min(near, key=lambda trial: _cost(trial, weighed=weighed))
+
+
+def _trusted(trials: Sequence[Trial]) -> Sequence[Trial]:
+    """The repeated trials where there are any: a mix measured once may have been lucky once."""
+    most = max((len(trial.wall_s) for trial in trials if trial.mix != SERIAL), default=1)
+    return [trial for trial in trials if trial.mix == SERIAL or 2 * len(trial.wall_s) >= most] or trials
+
+
+def _cost(trial: Trial, *, weighed: bool) -> tuple[int, ...]:
+    """What a user pays for a mix, the dearest first: workers, memory where it is known of all, a harder backend."""
+    mix = trial.mix
+    return (mix.workers, (trial.peak_pss_bytes or 0) if weighed else 0, PREFERENCE[mix.backend], mix.chunk)
+
+
+def _answer(choice: _Choice, trials: Sequence[Trial], machine: Machine) -> Recommendation:
+    site, base, best = choice.site, choice.base, choice.best
+    limit = limit_of(site, best, trials, machine, choice.calls)
+    if best.mix == base.mix:
+        why = "no other mix was faster" if base.mix != SERIAL else _why_serial(site, trials, limit)
+        return stay(base.mix, why, measured=True, limit=limit)
+    if not (choice.pays or choice.leaner):
+        return stay(base.mix, _too_little(choice), measured=True, limit=limit, decided=not choice.open)
+    if not (choice.shown or choice.leaner):
+        return stay(
+            base.mix,
+            f"{best.mix} looked faster, but its repeats spread too much to be sure",
+            measured=True,
+            decided=False,
+            limit="noise",
+        )
+    return Recommendation(
+        mix=best.mix,
+        speedup=choice.speedup,
+        script_speedup=choice.script_speedup,
+        measured=True,
+        reason=site.bound.evidence,
+        limit=limit,
+    )
+
+
+def _too_little(choice: _Choice) -> str:
+    gain = choice.speedup.value
+    if gain < MIN_SITE_GAIN:
+        return f"the best mix tried, {choice.best.mix}, gains {gain:.2f}x, less than the {MIN_SITE_GAIN}x a change should bring"
+    whole = choice.script_speedup.value
+    return f"{choice.best.mix} would gain {gain:.2f}x here, but only {whole:.2f}x for the script, as it is {choice.site.share:.0%} of it"
+
+
+def _why_serial(site: Site, trials: Sequence[Trial], limit: str) -> str:
+    """Serial won outright: say what the parallel mixes ran into."""
+    calls = site.calls or 1
+    parallel = [trial for trial in trials if trial.ok and trial.mix != SERIAL]
+    serial = next(trial for trial in trials if trial.mix == SERIAL and trial.ok)
+    if not parallel:
+        return "no parallel mix could be run"
+    nearest = min(parallel, key=lambda trial: trial.job_s(calls))
+    ratio = nearest.job_s(calls) / serial.job_s(calls)
+    because = f" (limit: {limit})" if limit else ""
+    return f"every mix tried was slower, the nearest, {nearest.mix}, {ratio:.2f}x as long{because}"

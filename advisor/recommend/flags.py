@@ -1,0 +1,109 @@
+"""Findings about one site: what limits it today and whether its calls may run side by side (ADV1xx, ADV3xx)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from advisor.analyse.bound import nature_of
+from advisor.analyse.safety import is_random
+from advisor.model.advice import Finding, Recommendation, Severity
+from advisor.model.machine import Machine
+from advisor.model.site import Site
+from advisor.model.trial import SERIAL, Trial
+from advisor.recommend.balance import current_mix
+from advisor.recommend.overhead import overhead_findings
+from advisor.recommend.trust import not_representative
+
+GIL_BOUND_PYTHON = 0.5
+"""Part of a task that is Python code from which on the GIL caps threads at two."""
+
+
+def site_findings(
+    site: Site, trials: Sequence[Trial], recommendation: Recommendation, machine: Machine
+) -> tuple[Finding, ...]:
+    """Every coded remark about one site, in the order of the codes."""
+    found = (
+        *_gil_threads(site, machine),
+        *overhead_findings(site, trials, recommendation, machine),
+        *_safety(site),
+        *_random_state(site),
+        *_outcomes(trials),
+        *_unsendable(site),
+        *not_representative(site, trials),
+    )
+    return tuple(sorted(found, key=lambda finding: finding.code))
+
+
+def _gil_threads(site: Site, machine: Machine) -> Iterable[Finding]:
+    """ADV101: threads today, Python on the CPU, one GIL."""
+    mix, python = current_mix(site), nature_of(site.ledger).get("python", 0.0)
+    if machine.gil and mix.threads_per_process > 1 and python >= GIL_BOUND_PYTHON:
+        yield _finding(
+            "ADV101",
+            "warning",
+            f"{mix} run Python code, which holds the GIL: one of them works while the others queue",
+            threads=mix.threads_per_process,
+            python_share=round(python, 3),
+            gil_wait_share=round(site.ledger.gil, 3),
+        )
+
+
+def _safety(site: Site) -> Iterable[Finding]:
+    """ADV301, ADV302, ADV303: why calls were not run side by side, or not again."""
+    reasons = list(site.safety.reasons)
+    told = "; ".join(reasons)
+    match site.safety.status:
+        case "dependent":
+            yield _finding("ADV301", "warning", f"each call needs the one before it: {told}", reasons=reasons)
+        case "unsafe":
+            yield _finding("ADV302", "warning", f"calls change what they share: {told}", reasons=reasons)
+        case "withheld":
+            message = f"not replayed, because {told}; the advice is predicted, not measured"
+            yield _finding("ADV303", "info", message, reasons=reasons)
+        case _:
+            return
+
+
+def _random_state(site: Site) -> Iterable[Finding]:
+    """ADV306: calls draw from a global random generator."""
+    names = [name for name in site.recorded.mutated if is_random(name)] if site.recorded is not None else []
+    if names:
+        message = f"calls draw from {', '.join(names)}: on several workers the figures differ from run to run"
+        yield _finding("ADV306", "warning", message, names=names)
+
+
+def _outcomes(trials: Sequence[Trial]) -> Iterable[Finding]:
+    """ADV304, ADV305: mixes that gave other results, or never came to an end."""
+    serial_clean = all(trial.mismatches == 0 for trial in trials if trial.mix == SERIAL)
+    wrong = [trial for trial in trials if trial.outcome == "wrong_result"] if serial_clean else []
+    for trial in wrong[:1]:
+        message = (
+            f"results differ on {trial.mix} ({trial.mismatches} of {trial.tasks}), while serial gave the recorded ones"
+        )
+        yield _finding(
+            "ADV304",
+            "error",
+            message,
+            mix=str(trial.mix),
+            mismatches=trial.mismatches,
+            tasks=trial.tasks,
+            mixes=len(wrong),
+        )
+    hung = [trial for trial in trials if trial.outcome == "timed_out" and trial.mix != SERIAL]
+    for trial in hung[:1]:
+        message = (
+            f"{trial.mix} did not finish {trial.tasks} tasks in the time given: a deadlock, or far slower than serial"
+        )
+        yield _finding("ADV305", "error", message, mix=str(trial.mix), tasks=trial.tasks, mixes=len(hung))
+
+
+def _unsendable(site: Site) -> Iterable[Finding]:
+    """ADV307: arguments or callee cannot be pickled."""
+    error = site.recorded.pickle_error if site.recorded is not None else None
+    if error is not None:
+        yield _finding("ADV307", "info", f"the calls cannot be sent to another process: {error}", error=error)
+
+
+def _finding(code: str, severity: Severity, message: str, **evidence: Any) -> Finding:  # noqa: ANN401  # JSON values
+    return Finding(code=code, severity=severity, message=message, evidence=evidence)

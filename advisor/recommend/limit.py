@@ -1,0 +1,54 @@
+"""What stops a larger mix from being faster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import mean
+
+from advisor.analyse.bound import nature_of
+from advisor.model.machine import Machine
+from advisor.model.site import Site
+from advisor.model.trial import SERIAL, Trial
+from advisor.recommend.memory import fits
+
+AT_LIMIT = 0.85
+"""A figure within 15% of its bound is held by it: contention takes the rest."""
+NOTABLE = 0.10
+"""A kind of time that is worth naming as the limit."""
+
+
+def limit_of(site: Site, best: Trial, trials: Sequence[Trial], machine: Machine, calls: int) -> str:
+    """Name the cap that binds: "memory", "tasks", "longest task", "cores", "GIL", or "" where none can be shown."""
+    if any(_faster(trial, best, calls) and not fits(trial, trials, machine) for trial in trials if trial.ok):
+        return "memory"
+    serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
+    if serial is None:
+        return ""
+    speedup = serial.job_s(calls) / best.job_s(calls)
+    return _tasks_limit(best, serial, speedup, calls) or _cpu_limit(site, best, speedup, machine)
+
+
+def _faster(trial: Trial, best: Trial, calls: int) -> bool:
+    return trial.job_s(calls) < best.job_s(calls)
+
+
+def _tasks_limit(best: Trial, serial: Trial, speedup: float, calls: int) -> str:
+    if best.mix.workers * best.mix.chunk >= calls > 1:
+        return "tasks"
+    if not serial.task_s or best.mix == SERIAL:
+        return ""
+    ceiling = calls * mean(serial.task_s) / max(serial.task_s)
+    return "longest task" if speedup >= AT_LIMIT * ceiling else ""
+
+
+def _cpu_limit(site: Site, best: Trial, speedup: float, machine: Machine) -> str:
+    """The CPUs where they are full; else the GIL where Python code is what the processes' threads have to take turns at."""
+    nature = nature_of(site.ledger)
+    if not nature:
+        return ""
+    computing = nature["python"] + nature["native"]
+    if speedup * computing >= AT_LIMIT * machine.usable_cpus:
+        return "cores"
+    if machine.gil and speedup * nature["python"] >= AT_LIMIT * best.mix.processes and nature["python"] >= NOTABLE:
+        return "GIL"
+    return "cores" if best.mix.workers >= machine.usable_cpus and computing >= 1 - NOTABLE else ""

@@ -1,0 +1,94 @@
+"""Findings about how far the figures can be trusted (ADV4xx), and about the run as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from advisor.analyse.choice import call_s
+from advisor.model.advice import Finding
+from advisor.model.observation import Observation
+from advisor.model.site import Site
+from advisor.model.trial import SERIAL, Trial
+
+REPRESENTATIVE = 2.0
+"""Replayed calls within this factor of run 1's time per call count as the same work."""
+TOO_SHORT_S = 0.2
+"""A script shorter than this gives too few samples (200 a second) and little to gain."""
+IMPORT_SHARE = 0.5
+"""Part of the run spent on imports from which on they are the thing to mend."""
+NOISY = 0.10
+"""Relative spread of serial repeats that makes comparing hard (pyperf warns at the same)."""
+
+
+def representative(site: Site, trials: Sequence[Trial]) -> bool:
+    """False where serial replay takes less than half or more than twice run 1's time per call: caches, or other state.
+
+    The caller then falls back on the prediction.
+    """
+    ratio = _replay_ratio(site, trials)
+    return ratio is None or 1 / REPRESENTATIVE <= ratio <= REPRESENTATIVE
+
+
+def not_representative(site: Site, trials: Sequence[Trial]) -> Iterable[Finding]:
+    """ADV401, with both figures."""
+    ratio = _replay_ratio(site, trials)
+    if ratio is not None and not representative(site, trials):
+        yield Finding(
+            code="ADV401",
+            severity="warning",
+            message=f"a replayed call takes {ratio:.2f}x the time it took in the script: trials do not stand for the job",
+            evidence={"replay_ratio": ratio, "run_call_s": call_s(site)},
+        )
+
+
+def run_findings(observation: Observation, *, import_s: float = 0.0) -> tuple[Finding, ...]:
+    """Every coded remark about the run as a whole: imports, the way it was watched, its length."""
+    return (*_imports(observation, import_s), *_watched(observation), *_length(observation))
+
+
+def too_short(observation: Observation) -> bool:
+    """True where the script ends before enough is seen of it."""
+    return observation.wall_s < TOO_SHORT_S
+
+
+def _replay_ratio(site: Site, trials: Sequence[Trial]) -> float | None:
+    """Seconds of a replayed call over one of run 1; None where either is not known, or the pool blurs run 1's."""
+    serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
+    run_s = call_s(site)
+    if serial is None or site.calls is None or run_s <= 0:
+        return None
+    if site.recorded is not None and site.recorded.current is not None:
+        return None
+    return min(serial.wall_s) / serial.tasks / run_s
+
+
+def _imports(observation: Observation, import_s: float) -> Iterable[Finding]:
+    if observation.wall_s > 0 and import_s >= IMPORT_SHARE * observation.wall_s:
+        share = import_s / observation.wall_s
+        yield Finding(
+            code="ADV110",
+            severity="info",
+            message=f"imports take {import_s:.2f} s, {share:.0%} of the run: no balance of workers changes that",
+            evidence={"import_s": import_s, "share": share},
+        )
+
+
+def _watched(observation: Observation) -> Iterable[Finding]:
+    if observation.source != "py-spy":
+        note = f": {observation.source_note}" if observation.source_note else ""
+        yield Finding(
+            code="ADV403",
+            severity="warning",
+            message=f"py-spy could not watch the script, clocks inside it did instead{note}",
+            evidence={"source": observation.source},
+        )
+
+
+def _length(observation: Observation) -> Iterable[Finding]:
+    if too_short(observation):
+        yield Finding(
+            code="ADV404",
+            severity="warning",
+            message=f"the script ends after {observation.wall_s * 1e3:.0f} ms, too soon to advise on: give it more to do",
+            evidence={"wall_s": observation.wall_s, "needed_s": TOO_SHORT_S, "samples": observation.samples},
+        )

@@ -1,0 +1,117 @@
+"""The answer in one sentence, and which site it speaks of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from advisor.model.advice import Finding, Interval, Recommendation, SiteAdvice
+from advisor.model.site import Site
+from advisor.model.target import ScriptExit
+from advisor.model.trial import SERIAL, WorkerMix
+from advisor.recommend.balance import current_mix
+
+
+def best_site(sites: Sequence[SiteAdvice]) -> str | None:
+    """Id of the site the verdict speaks of: the largest gain for the script, then the largest share of it."""
+    ranked = [entry for entry in sites if entry.recommendation is not None]
+    top = max(ranked, key=lambda entry: (_script_gain(entry), entry.site.share), default=None)
+    return top.site.id if top is not None else None
+
+
+def verdict(
+    sites: Sequence[SiteAdvice], best: str | None, script_exit: ScriptExit, findings: Sequence[Finding] = ()
+) -> str:
+    """The sentence for people; `best` is the id of the site to speak of, `findings` those of the whole run."""
+    entry = next((entry for entry in sites if entry.site.id == best and entry.recommendation is not None), None)
+    said = _of_site(entry.site, entry.recommendation) if entry and entry.recommendation else _nothing(findings)
+    return _after_failure(script_exit) + said
+
+
+def name_of(site: Site) -> str:
+    """ "`fetch` (scraper.py:12)", or for code that is no call "the loop in `main` (scraper.py:12)"."""
+    place = f"({os.path.basename(site.file)}:{site.line})"
+    if site.kind == "inline":
+        what = "the loop" if site.callee == "(loop)" else "the code"
+        where = f" in `{site.function}`" if site.function != "<module>" else ""
+        return f"{what}{where} {place}"
+    return f"`{site.callee}` {place}"
+
+
+def factor(speedup: Interval) -> str:
+    """ "11.4x faster (10.9-11.8)"; an interval that says no more than its value is left out."""
+    low, high = _digits(speedup.low), _digits(speedup.high)
+    return f"{_digits(speedup.value)}x faster" + (f" ({low}-{high})" if low != high else "")
+
+
+def _of_site(site: Site, advice: Recommendation) -> str:
+    today = current_mix(site)
+    if not advice.decided:
+        return f"Inconclusive: keep {name_of(site)} {_as_is(today)} for now; {advice.reason}."
+    if advice.mix == today:
+        return _keep(site, advice, today)
+    change = (
+        f"Change {name_of(site)} from {today} to {advice.mix}"
+        if today != SERIAL
+        else f"Run {name_of(site)} on {advice.mix}"
+    )
+    if not advice.measured:
+        return (
+            f"{change}: predicted {factor(advice.speedup)}, the script {_digits(advice.script_speedup.value)}x, not measured"
+            f"{_why_not(site)}; {_it(site)}."
+        )
+    return f"{change}: {factor(advice.speedup)}, the script {_digits(advice.script_speedup.value)}x; {_it(site)}."
+
+
+def _keep(site: Site, advice: Recommendation, today: WorkerMix) -> str:
+    if today != SERIAL:
+        return f"Keep {name_of(site)} on {today}: {advice.reason}."
+    match site.safety.status:
+        case "dependent":
+            why = "cannot be shared out, as each call needs the one before"
+        case "unsafe":
+            why = "is not safe to run side by side"
+        case _:
+            why = "gains nothing from more workers" if advice.measured else "is best left as it is"
+    return f"Stay serial: {name_of(site)} {why}: {advice.reason}."
+
+
+def _as_is(today: WorkerMix) -> str:
+    return "serial" if today == SERIAL else f"on {today}"
+
+
+def _why_not(site: Site) -> str:
+    if site.safety.status == "withheld" and site.safety.reasons:
+        return f" (not replayed: {site.safety.reasons[0]})"
+    return ""
+
+
+def _it(site: Site) -> str:
+    evidence = site.bound.evidence.partition(" (")[0]
+    return f"it {evidence}" if evidence else "what limits it could not be told"
+
+
+def _nothing(findings: Sequence[Finding]) -> str:
+    for code in ("ADV404", "ADV110"):
+        for finding in findings:
+            if finding.code == code:
+                return f"No advice: {finding.message}."
+    return "No advice: no call of the script's own code takes a notable part of its time."
+
+
+def _after_failure(script_exit: ScriptExit) -> str:
+    if script_exit.interrupted:
+        return "Stopped before its end; from what ran: "
+    if script_exit.failed:
+        why = f" ({script_exit.error})" if script_exit.error else ""
+        return f"The script failed with exit code {script_exit.code}{why}; from what ran: "
+    return ""
+
+
+def _script_gain(entry: SiteAdvice) -> float:
+    advice = entry.recommendation
+    return advice.script_speedup.value if advice is not None and advice.decided else 0.0
+
+
+def _digits(value: float) -> str:
+    return f"{value:.1f}" if value >= 1 else f"{value:.2f}"

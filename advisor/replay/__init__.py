@@ -1,0 +1,1 @@
+"""The host's side of the trials: which one comes next, and the talk with the stage that runs them."""

@@ -1,0 +1,293 @@
+"""Which trial comes next: probe, look round, refine, repeat side by side, weigh."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from advisor.model.trial import SERIAL, Trial, TrialRequest, WorkerMix
+from advisor.replay.clock import Clock
+from advisor.replay.merge import Book
+from advisor.replay.protocol import Plan, Progress, Stage
+from advisor.replay.sizing import Sizing
+
+WORTH = 1.05
+"""The next larger count is tried while the last step gained, or should gain, this much."""
+WORSE = 0.90
+"""A step that lost more than this ends the climb, whatever was expected."""
+NEAR = 1.05
+"""Mixes this close to the best one are as good: the smallest of them is compared with it."""
+COMPARED = 2
+"""Best mixes that are repeated, besides serial, the current one and the smallest of the near best."""
+MEMORY_RESERVE = 1.5
+"""Kept back for each memory trial, as a multiple of what it should take: it reads /proc meanwhile."""
+
+
+def search(stage: Stage, plan: Plan, clock: Clock, progress: Progress | None = None) -> tuple[Trial, ...]:
+    """Run trials of one site until the best mix is settled or the budget spent; one trial a mix, in order of first use.
+
+    Never overruns the budget by more than the trial under way. A mix that failed, hung or gave other results
+    keeps that outcome, is not repeated, and nothing larger of its kind is tried.
+    """
+    return _Search(stage, plan, clock, progress).run()
+
+
+class _Search:
+    """One search: the plan, what was measured so far, and the budget left."""
+
+    def __init__(self, stage: Stage, plan: Plan, clock: Clock, progress: Progress | None) -> None:
+        self.stage = stage
+        self.plan = plan
+        self.clock = clock
+        self.progress = progress
+        self.began = clock.now()
+        self.book = Book(plan.calls)
+        self.sizing = Sizing(plan=plan, task_s=plan.per_call_s)
+
+    def run(self) -> tuple[Trial, ...]:
+        if not self.probe():
+            return self.book.trials()
+        if self.plan.current is not None:
+            self.trial(self.plan.current)
+        self.look_round()
+        self.refine()
+        self.repeat()
+        self.weigh()
+        return self.book.trials()
+
+    # --- budget ------------------------------------------------------------------------------------
+
+    @property
+    def left_s(self) -> float:
+        """Seconds of the budget not yet spent."""
+        return self.plan.budget_s - (self.clock.now() - self.began)
+
+    def speedup(self, mix: WorkerMix) -> float:
+        """Measured where it was, else expected; the seconds of a trial are foreseen from it."""
+        trial, serial = self.book.get(mix), self.book.get(SERIAL)
+        if trial is not None and trial.ok and serial is not None:
+            return serial.job_s(self.plan.calls) / trial.job_s(self.plan.calls)
+        return 1.0 if mix == SERIAL else min(max(self.plan.expectation(mix), 0.1), mix.workers)
+
+    def trial(self, mix: WorkerMix, *, memory: bool = False) -> Trial | None:
+        """Run `mix` once more and book it; None where the budget is spent."""
+        if self.left_s <= 0:
+            return None
+        if self.progress is not None:
+            self.progress(mix, 1.0 - self.left_s / self.plan.budget_s)
+        known = self.book.get(mix)
+        tasks = known.tasks if known is not None else self.sizing.tasks(mix, self.speedup(mix))
+        tasks = min(tasks, self.sizing.memory_tasks(mix, self.speedup(mix))) if memory else tasks
+        request = TrialRequest(
+            site=self.plan.site, mix=mix, tasks=tasks, timeout_s=self.sizing.timeout_s(tasks), memory=memory
+        )
+        return self.book.add(self.stage.run(request), memory=memory)
+
+    # --- the steps ---------------------------------------------------------------------------------
+
+    def probe(self) -> bool:
+        """Time one task, then set serial's own trial to a good length. False where even serial fails."""
+        tasks = self.sizing.first()
+        request = TrialRequest(
+            site=self.plan.site, mix=SERIAL, tasks=tasks, timeout_s=self.sizing.timeout_s(tasks) + self.plan.budget_s
+        )
+        found = self.book.add(self.stage.run(request))
+        if not found.ok:
+            return False
+        self.sizing = replace(self.sizing, task_s=max(found.wall_s[-1] / found.tasks, 1e-9))
+        if self.sizing.tasks(SERIAL, 1.0) > 2 * found.tasks:
+            self.book.forget(SERIAL)
+            again = self.trial(SERIAL)
+            if again is None:
+                self.book.add(found)
+            elif again.ok:
+                self.sizing = replace(self.sizing, task_s=max(again.wall_s[-1] / again.tasks, 1e-9))
+        return True
+
+    def look_round(self) -> None:
+        """The first rung of threads and of processes, for evidence, then up the ladders that promise most."""
+        ladders = sorted(filter(None, self.ladders()), key=lambda ladder: -self.needed(ladder, self.top(ladder)))
+        for ladder in ladders:
+            if ladder[0].backend != "hybrid" and self.book.get(ladder[0]) is None:
+                self.trial(ladder[0])
+        climbed = 0.0
+        for ladder in ladders:
+            if self.promises(ladder, climbed):
+                self.climb(ladder)
+                climbed = max(climbed, self.top(ladder))
+
+    def ladders(self) -> Iterator[list[WorkerMix]]:
+        """Worker counts to climb, a ladder a backend; hybrids only where a task both waits and computes."""
+        plan = self.plan
+        threads = _counts(min(plan.max_threads, plan.calls), plan.cores)
+        yield self.chunked(WorkerMix(backend="threads", threads_per_process=count) for count in threads)
+        if not plan.sendable:
+            return
+        most = plan.max_processes if plan.waits else min(plan.max_processes, max(2 * plan.cores, 2))
+        processes = _counts(min(most, plan.calls), plan.cores)
+        yield self.chunked(WorkerMix(backend="processes", processes=count) for count in processes)
+        hosts = min(plan.cores, plan.max_processes)
+        if plan.waits and plan.computes and hosts > 1:
+            each = _counts(min(plan.max_threads, plan.calls // hosts), 2)
+            yield self.chunked(
+                WorkerMix(backend="hybrid", processes=hosts, threads_per_process=count) for count in each
+            )
+
+    def chunked(self, mixes: Iterable[WorkerMix]) -> list[WorkerMix]:
+        """Mixes with the chunk to try first."""
+        return [self.sizing.chunked(mix) for mix in mixes]
+
+    def top(self, ladder: Iterable[WorkerMix]) -> float:
+        """The best that is expected of a ladder."""
+        return max(self.plan.expectation(mix) for mix in ladder)
+
+    @staticmethod
+    def needed(ladder: list[WorkerMix], expected: float) -> float:
+        """An expectation, with the doubt in favour of threads, which cost least, and of hybrids, not tried before."""
+        return expected / WORTH if ladder[0].backend == "processes" else expected * WORTH
+
+    def promises(self, ladder: list[WorkerMix], climbed: float) -> bool:
+        """Should more be hoped for from this ladder than from the best one climbed, or did its first rung do better?"""
+        first = self.book.get(ladder[0])
+        if first is not None and not first.ok:
+            return False
+        if self.needed(ladder, self.top(ladder)) >= climbed:
+            return True
+        if first is None:
+            return False
+        rivals = [trial for trial in self.book.usable() if trial.mix.workers == first.mix.workers and trial is not first]
+        return any(rival.job_s(self.plan.calls) >= WORTH * first.job_s(self.plan.calls) for rival in rivals)
+
+    def climb(self, ladder: Iterable[WorkerMix]) -> None:
+        """Up one ladder while it pays or should pay."""
+        last: WorkerMix | None = None
+        for mix in ladder:
+            if last is not None and not self.worth(last, mix):
+                return
+            trial = self.book.get(mix) or self.trial(mix)
+            if trial is None or not trial.ok:
+                return
+            if last is not None and self.gained(last, mix) < WORSE:
+                return
+            last = mix
+
+    def worth(self, last: WorkerMix, larger: WorkerMix) -> bool:
+        """Is a larger mix worth a trial after this one?"""
+        tasks = self.sizing.tasks(larger, self.speedup(larger))
+        if self.sizing.wall_s(larger, tasks, self.speedup(larger)) > self.left_s:
+            return False
+        expected = self.plan.expectation(larger) / self.plan.expectation(last)
+        return expected >= WORTH or self.step_paid(last)
+
+    def step_paid(self, mix: WorkerMix) -> bool:
+        """Did the last step, from the next smaller mix of its kind, gain?"""
+        smaller = [trial.mix for trial in self.book.usable() if trial.mix.backend == mix.backend]
+        below = max(
+            (other for other in smaller if other.workers < mix.workers), key=lambda m: m.workers, default=SERIAL
+        )
+        return self.gained(below, mix) >= WORTH
+
+    def gained(self, last: WorkerMix, mix: WorkerMix) -> float:
+        """How many times faster `mix` was than `last`."""
+        one, two = self.book.get(last), self.book.get(mix)
+        return one.job_s(self.plan.calls) / two.job_s(self.plan.calls) if one and two else 0.0
+
+    def refine(self) -> None:
+        """Counts between the best one and its neighbours, then other chunks, while there is budget to repeat them."""
+        best = self.book.best()
+        if best is None or best.mix == SERIAL:
+            return
+        self.try_all(_between(best.mix, [trial.mix for trial in self.book.usable()], self.plan.calls))
+        best = self.book.best()
+        if best is not None:
+            self.try_all(self.sizing.other_chunks(best.mix))
+
+    def try_all(self, mixes: Iterable[WorkerMix]) -> None:
+        for mix in mixes:
+            foreseen_s = self.sizing.wall_s(mix, self.sizing.tasks(mix, self.speedup(mix)), self.speedup(mix))
+            if self.book.get(mix) is None and foreseen_s < self.left_s - 2 * self.round_s():
+                self.trial(mix)
+
+    def repeat(self) -> None:
+        """Rounds of all compared mixes, ABC ABC, so that drift of the machine cannot pick a side."""
+        mixes, rounds = self.compared(), 0
+        while rounds < self.plan.max_repeats and self.round_s() + self.reserve_s() <= self.left_s:
+            if rounds >= self.plan.min_repeats and self.plan.settled(self.book.trials()):
+                return
+            mixes = [mix for mix in mixes if self.works(mix)]
+            for mix in mixes:
+                self.trial(mix)
+            rounds += 1
+            if rounds == self.plan.min_repeats:
+                self.book.drop_first(mixes, keep=self.plan.min_repeats)
+
+    def works(self, mix: WorkerMix) -> bool:
+        """Was it measured, and did it never fail?"""
+        trial = self.book.get(mix)
+        return trial is not None and trial.ok
+
+    def compared(self) -> list[WorkerMix]:
+        """Serial, the current mix, the smallest of the near best, and the best few."""
+        parallel = sorted(
+            (trial for trial in self.book.usable() if trial.mix != SERIAL),
+            key=lambda trial: trial.job_s(self.plan.calls),
+        )
+        mixes = [SERIAL, *([self.plan.current] if self.plan.current is not None else [])]
+        if parallel:
+            limit_s = NEAR * parallel[0].job_s(self.plan.calls)
+            near = [trial for trial in parallel if trial.job_s(self.plan.calls) <= limit_s]
+            smallest = min(near, key=lambda trial: trial.mix.workers)
+            mixes += [smallest.mix, *(trial.mix for trial in parallel[:COMPARED])]
+        return [mix for mix in dict.fromkeys(mixes) if self.works(mix)]
+
+    def round_s(self) -> float:
+        """Foreseen length of one round of repeats."""
+        return sum(self.book.length_s(mix) for mix in self.compared())
+
+    def reserve_s(self) -> float:
+        """Kept back for the memory trials."""
+        return MEMORY_RESERVE * sum(self.memory_s(mix) for mix in self.weighed())
+
+    def memory_s(self, mix: WorkerMix) -> float:
+        """Foreseen length of a memory trial."""
+        tasks = self.sizing.memory_tasks(mix, self.speedup(mix))
+        return min(self.book.length_s(mix), self.sizing.wall_s(mix, tasks, self.speedup(mix)))
+
+    def weighed(self) -> list[WorkerMix]:
+        """Serial, the current mix and the best ones: those whose memory the advice will speak of."""
+        return self.compared()[:3]
+
+    def weigh(self) -> None:
+        """Memory trials; their seconds are thrown away."""
+        for mix in self.weighed():
+            self.trial(mix, memory=True)
+
+
+def _counts(most: int, cores: int) -> list[int]:
+    """2, 4, 8, ... and the number of cores, up to `most`, which is tried itself where it cuts the row short."""
+    powers = {2**power for power in range(1, most.bit_length())}
+    return sorted(count for count in powers | {cores, most} if 2 <= count <= most)  # noqa: PLR2004  # one is serial
+
+
+def _between(best: WorkerMix, tried: Iterable[WorkerMix], calls: int) -> list[WorkerMix]:
+    """Geometric middles between the best count and its neighbours, cut to the fewest workers of as many rounds."""
+    counts = sorted(_size(mix) for mix in tried if mix.backend == best.backend)
+    size = _size(best)
+    below = max((count for count in counts if count < size), default=1)
+    above = min((count for count in counts if count > size), default=size)
+    host = best.workers // size
+    found = {_no_idle(round(math.sqrt(size * other)) * host, calls) // host for other in (below, above)}
+    return [_sized(best, count) for count in sorted(found - {size, below, above}) if count > 1]
+
+
+def _no_idle(workers: int, calls: int) -> int:
+    return math.ceil(calls / math.ceil(calls / workers))
+
+
+def _size(mix: WorkerMix) -> int:
+    return mix.processes if mix.backend == "processes" else mix.threads_per_process
+
+
+def _sized(mix: WorkerMix, size: int) -> WorkerMix:
+    return replace(mix, processes=size) if mix.backend == "processes" else replace(mix, threads_per_process=size)

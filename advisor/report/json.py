@@ -1,0 +1,151 @@
+"""The advice file, schema `advice/1`: the contract with machines. Fields are added freely, never renamed or dropped."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from advisor.errors import ReportError
+from advisor.model.advice import SCHEMA, Advice, Finding, Recommendation, SiteAdvice
+from advisor.report import frames
+
+if TYPE_CHECKING:
+    from advisor.model.trial import Trial, WorkerMix
+
+Json = dict[str, Any]
+
+
+def render(advice: Advice) -> str:
+    """The advice as one JSON object, ASCII only, without NaN or infinity (null stands for both)."""
+    return json.dumps(document(advice), indent=2, allow_nan=False) + "\n"
+
+
+def parse(text: str) -> Json:
+    """The object of an advice file.
+
+    Raises ReportError where it is not JSON, not an object, or of another schema.
+    """
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ReportError("this is not an advice file", why=f"not JSON: {error}") from error
+    schema = found.get("schema") if isinstance(found, dict) else None
+    if schema != SCHEMA:
+        raise ReportError(
+            f"this is not an advice file of schema {SCHEMA}",
+            why=f"its schema is {schema!r}",
+            cure="write it anew with `advise --json FILE SCRIPT`",
+        )
+    return dict(found)
+
+
+def document(advice: Advice) -> Json:
+    """The advice as JSON types, as design section 5 nests them."""
+    finite: Json = _finite(
+        {
+            "schema": SCHEMA,
+            "advisor_version": advice.advisor_version,
+            "created": _utc(advice.created),
+            "verdict": advice.verdict,
+            "conclusive": advice.conclusive,
+            "script": _script(advice),
+            "machine": asdict(advice.machine),
+            "baseline": asdict(advice.baseline),
+            "cost": asdict(advice.cost),
+            "sites": [_site(entry) for entry in advice.sites],
+            "recommendation": _best(advice),
+            "findings": [_finding(each) for each in advice.findings],
+            "functions": [asdict(each) for each in advice.functions],
+        }
+    )
+    return finite
+
+
+def _script(advice: Advice) -> Json:
+    target, ended = advice.target, advice.exit
+    return {
+        "path": target.shown,
+        "module": target.module,
+        "argv": list(target.argv),
+        "interpreter": target.python,
+        "exit_code": ended.code,
+        "error": ended.error,
+        "interrupted": ended.interrupted,
+    }
+
+
+def _site(entry: SiteAdvice) -> Json:
+    site = entry.site
+    return {
+        "id": site.id,
+        "file": site.file,
+        "line": site.line,
+        "column": site.recorded.column if site.recorded is not None else None,
+        "function": site.function,
+        "callee": site.callee,
+        "kind": site.kind,
+        "calls": site.calls,
+        "wall_s": site.wall_s,
+        "share": site.share,
+        "nested_in": site.nested_in,
+        "bound": site.bound.bound,
+        "detail": site.bound.detail,
+        "evidence": site.bound.evidence,
+        "ledger": asdict(site.ledger),
+        "lines": [asdict(line) for line in site.lines],
+        "safety": asdict(site.safety),
+        "effects": [asdict(effect) for effect in site.recorded.effects] if site.recorded is not None else [],
+        "current": _current(entry),
+        "trials": [_trial(each) for each in entry.trials],
+        "recommendation": _recommendation(entry.recommendation),
+        "findings": [_finding(each) for each in entry.findings],
+    }
+
+
+def _trial(trial: Trial) -> Json:
+    """A trial with the fields of its mix beside its own."""
+    return asdict(trial.mix) | _without_mix(asdict(trial))
+
+
+def _recommendation(advised: Recommendation | None) -> Json | None:
+    """A recommendation with the fields of its mix beside its own; None where nothing could be said."""
+    return asdict(advised.mix) | _without_mix(asdict(advised)) if advised is not None else None
+
+
+def _without_mix(figures: Json) -> Json:
+    return {name: figure for name, figure in figures.items() if name != "mix"}
+
+
+def _best(advice: Advice) -> Json | None:
+    best = advice.best_site
+    advised = _recommendation(best.recommendation) if best is not None else None
+    return {"site": advice.best} | advised if advised is not None else None
+
+
+def _current(entry: SiteAdvice) -> Json | None:
+    """The pool of today, None where the site is serial today."""
+    mix: WorkerMix = frames.today_mix(entry)
+    return None if mix.backend == "serial" else asdict(mix)
+
+
+def _finding(finding: Finding) -> Json:
+    return asdict(finding)
+
+
+def _utc(created: str) -> str:
+    """An ISO 8601 time as UTC to the second with a Z; one without an offset is taken as UTC."""
+    moment = datetime.fromisoformat(created)
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401  # any JSON value
+    """`value` with tuples as lists and figures JSON cannot hold as None."""
+    if isinstance(value, dict):
+        return {str(key): _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

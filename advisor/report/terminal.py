@@ -1,0 +1,199 @@
+"""The advice for a terminal: the verdict first, then the figures it rests on, in plain text tables."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from advisor.report import frames, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from advisor.model.advice import Advice, SiteAdvice
+
+Cells = tuple[str, ...]
+DEFAULT_WIDTH = 80
+LEAST_WIDTH = 40  # below this a table is left to the terminal to wrap
+LINE_COUNT = 8  # lines shown of the best site; all of them stand in the HTML report
+MARKED = ">"  # before the recommended row
+BOLD, GREEN, YELLOW, RED, PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[0m"
+SEVERITY_COLOR = {"error": RED, "warning": YELLOW, "info": ""}
+
+
+def render(advice: Advice, *, width: int = DEFAULT_WIDTH, color: bool = False) -> str:
+    """The advice as text of about `width` columns; ANSI colours where `color` is set."""
+    page = _Page(advice, max(width, LEAST_WIDTH), color)
+    return "\n\n".join(block for block in page.blocks() if block) + "\n"
+
+
+class _Page:
+    """The blocks of one advice at one width."""
+
+    def __init__(self, advice: Advice, width: int, color: bool) -> None:
+        self.advice = advice
+        self.width = width
+        self.color = color
+
+    def blocks(self) -> Iterator[str]:
+        """Blocks from the answer down to what it cost; an empty one has nothing to say."""
+        best = self.advice.best_site
+        yield self._verdict()
+        yield self._script_error()
+        yield self._sites()
+        if best is not None:
+            yield self._trials(best)
+            yield self._lines(best)
+        yield self._findings()
+        yield self._cost()
+
+    def _verdict(self) -> str:
+        text = self._wrap(words.printable(self.advice.verdict))
+        basis = self._basis()
+        return self._paint(text, BOLD) + (f"\n{self._wrap(basis)}" if basis else "")
+
+    def _basis(self) -> str:
+        """What the verdict rests on: trials, or a prediction, said in so many words."""
+        best = self.advice.best_site
+        advised = best.recommendation if best is not None else None
+        if best is None or advised is None:
+            return ""
+        reason = words.printable(advised.reason)
+        if not advised.decided:
+            return f"Undecided: {reason}."
+        if not advised.measured:
+            gains = f"{words.gain(advised.speedup)} the site, {words.gain(advised.script_speedup)} the script"
+            return f"PREDICTED, not measured ({advised.mix}: {gains}): {reason}."
+        limit = f" Limited by: {words.printable(advised.limit)}." if advised.limit else ""
+        return f"Measured in {words.runs(best.trials)}: {reason}.{limit}"
+
+    def _script_error(self) -> str:
+        ended = self.advice.exit
+        if not ended.failed:
+            return ""
+        how = "was interrupted" if ended.interrupted else f"failed with exit code {ended.code}"
+        why = f": {words.printable(ended.error)}" if ended.error else ""
+        return self._paint(self._wrap(f"The script {how}{why}. The advice is on what ran until then."), RED)
+
+    def _sites(self) -> str:
+        table = frames.sites(self.advice)
+        rows = [
+            (
+                (f"{MARKED} " if row.best else "  ") + words.cut(words.printable(row.callee), self.width // 4),
+                words.place(row.file, row.line, width=self.width // 3),
+                words.percent(row.share),
+                words.count(row.calls),
+                row.bound,
+                row.detail,
+            )
+            for row in frames.rows(table)
+        ]
+        headers = ("hot call", "where", "share", "calls", "bound", "detail")
+        wall = words.seconds(self.advice.baseline.wall_s)
+        title = f"Where the {wall} of the script went"
+        return self._table(title, headers, rows, left=("hot call", "where", "bound", "detail"))
+
+    def _trials(self, best: SiteAdvice) -> str:
+        table = frames.trials(best)
+        rows = [self._trial(row) for row in frames.rows(table)]
+        headers: Cells = ("mix", "seconds", "n", "speed-up", "CPU", "switches", "memory")
+        name = words.cut(words.printable(best.site.callee), self.width // 3)
+        tasks = "/".join(words.count(each) for each in sorted(set(table["tasks"])))
+        repeats = set(table.loc[table["outcome"] == "ok", "repeats"])
+        title = f"Trials of {name}, measured: {tasks} recorded calls"
+        if len(repeats) == 1:
+            title += f", {words.plural(repeats.pop(), 'repeat')}"
+            headers, rows = _without(headers, 2), [_without(row, 2) for row in rows]
+        notes = [_note(row) for row in frames.rows(table) if row.outcome != "ok"]
+        block = self._table(title, headers, rows, left=("mix",))
+        return "\n".join((block, *map(self._wrap, (*notes, _legend(best))))) if rows else ""
+
+    def _trial(self, row: frames.Row) -> Cells:
+        ok = row.outcome == "ok"
+        switches = f"{words.rate(row.voluntary_per_task)}/{words.rate(row.involuntary_per_task)}"
+        cells = (
+            (f"{MARKED} " if row.recommended else "  ") + _short_mix(row.mix),
+            words.spread(row.median_s, row.low_s, row.high_s) if ok else row.outcome.replace("_", " "),
+            str(row.repeats),
+            words.interval(row.speedup, row.speedup_low, row.speedup_high),
+            words.seconds(row.cpu_s) if ok else words.UNKNOWN,
+            switches if ok else words.UNKNOWN,
+            words.size(row.peak_pss_bytes),
+        )
+        return tuple(self._paint(cell, GREEN) for cell in cells) if row.recommended else cells
+
+    def _lines(self, best: SiteAdvice) -> str:
+        table = frames.lines(best)
+        rows = [
+            (
+                words.place(row.file, row.line, width=self.width // 4),
+                words.count(row.hits),
+                words.percent(row.share),
+                words.cut(words.printable(row.text.strip()), self.width - self.width // 4 - 32),
+                row.source,
+            )
+            for row in frames.rows(table.head(LINE_COUNT))
+        ]
+        left = len(table) - len(rows)
+        name = words.cut(words.printable(best.site.callee), self.width // 3)
+        title = f"Lines of {name}" + (f" ({left} more in the report)" if left else "")
+        return self._table(title, ("line", "hits", "share", "code", "source"), rows, left=("line", "code", "source"))
+
+    def _findings(self) -> str:
+        return "\n".join(self._finding(row) for row in frames.rows(frames.findings(self.advice)))
+
+    def _finding(self, row: frames.Row) -> str:
+        head = f"{row.code} {row.severity}: "
+        text = self._wrap(head + words.printable(row.message), indent="  ")
+        painted = self._paint(head, SEVERITY_COLOR[row.severity])
+        return painted + text[len(head) :] if text.startswith(head) else text
+
+    def _cost(self) -> str:
+        cost, base = self.advice.cost, self.advice.baseline
+        runs = f"{words.plural(cost.runs, 'run')} of the script"
+        samples = f"{words.count(base.samples)} samples, {words.count(base.sample_errors)} missed"
+        return self._wrap(
+            f"Cost of this advice: {runs} and trials, {words.seconds(cost.total_s)} (observe "
+            f"{words.seconds(cost.observe_s)}, record {words.seconds(cost.record_s)}, replay "
+            f"{words.seconds(cost.replay_s)}). Shares: {base.source}, {samples}."
+        )
+
+    def _table(self, title: str, headers: Cells, rows: Sequence[Cells], left: Cells) -> str:
+        if not rows:
+            return ""
+        align = ["left" if name in left else "right" for name in headers]
+        body = tabulate(rows, headers, "simple", disable_numparse=True, colalign=align, preserve_whitespace=True)
+        return f"{self._paint(title, BOLD)}\n\n" + "\n".join(line.rstrip() for line in body.splitlines())
+
+    def _wrap(self, text: str, indent: str = "") -> str:
+        return textwrap.fill(text, self.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+    def _paint(self, text: str, code: str) -> str:
+        return f"{code}{text}{PLAIN}" if self.color and code and text else text
+
+
+def _legend(best: SiteAdvice) -> str:
+    """What the columns of the trial table mean."""
+    return (
+        f"seconds: median ± half the range of the repeats, workers already started. speed-up: against "
+        f"{frames.today_mix(best)}, 95% interval. switches: context switches a task, voluntary/involuntary. "
+        f"memory: peak of all processes, shared pages counted once. {MARKED} advised."
+    )
+
+
+def _short_mix(mix: str) -> str:
+    """A mix in fewer letters where it is long, so that the trial table fits 80 columns."""
+    short = mix.replace(", chunks of ", " /")
+    return short.replace("processes x", "proc x").replace(" threads", " thr") if " x " in mix else short
+
+
+def _note(row: frames.Row) -> str:
+    """Why a trial has no seconds."""
+    why = f": {words.printable(row.error)}" if row.error else ""
+    return f"{row.mix} {row.outcome.replace('_', ' ')}{why}"
+
+
+def _without(cells: Cells, index: int) -> Cells:
+    return cells[:index] + cells[index + 1 :]

@@ -1,0 +1,159 @@
+"""Figures and names as text: every figure with its unit, every name safe to print."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from advisor.model.advice import Interval
+    from advisor.model.trial import Trial
+
+UNKNOWN = "-"  # shown where a figure was not measured: an empty cell could be taken for zero
+MS, US = 1e-3, 1e-6
+BYTE_UNITS = ("B", "kB", "MB", "GB", "TB")
+BYTE_STEP = 1000  # SI steps, as the unit names say
+SMALL_SHARE, SMALL_RATE = 0.01, 0.05  # below these one more digit, or a sign, keeps a figure from looking like zero
+LARGE = 100  # from here on decimals say nothing
+ROUNDS_UP = 0.0005  # 9.996 is shown at three digits as 10.0, not 10.00
+MOST_DECIMALS = 4  # a ratio below 0.001 is zero to any reader
+# Cc and Cf hold terminal escapes and the marks that reorder text (CVE-2021-42574); Cs, lone surrogates that no
+# encoding can write; Zl and Zp, line breaks that would split a table row.
+UNPRINTABLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+
+
+def known(value: float | None) -> bool:
+    """True where a figure is there: neither None nor NaN (pandas turns None into NaN)."""
+    return value is not None and math.isfinite(value)
+
+
+def seconds(value_s: float | None) -> str:
+    """A duration at three digits, in the unit that suits it: `1.23 s`, `12.3 ms`, `450 us`."""
+    if value_s is None or not known(value_s):
+        return UNKNOWN
+    if value_s >= 1 or value_s == 0:
+        return f"{_digits(value_s)} s"
+    if value_s >= MS:
+        return f"{_digits(value_s / MS)} ms"
+    return f"{_digits(value_s / US)} us"
+
+
+def percent(share: float | None) -> str:
+    """A share in [0, 1] as `97%`; below 1%, `0.4%`."""
+    if share is None or not known(share):
+        return UNKNOWN
+    return f"{100 * share:.1f}%" if 0 < share < SMALL_SHARE else f"{100 * share:.0f}%"
+
+
+def ratio(value: float | None) -> str:
+    """A factor as `11.4x`."""
+    return f"{_digits(value)}x" if value is not None and known(value) else UNKNOWN
+
+
+def interval(value: float | None, low: float | None, high: float | None) -> str:
+    """A factor with its 95% interval: `11.4x (10.9-11.8)`; the factor alone where the interval is not known."""
+    if low is None or high is None or not (known(low) and known(high)):
+        return ratio(value)
+    shown = ratio(value)
+    places = len(shown.rstrip("x").partition(".")[2])
+    return f"{shown} ({low:,.{places}f}-{high:,.{places}f})"
+
+
+def gain(speedup: Interval) -> str:
+    """An `Interval` as `interval` shows it."""
+    return interval(speedup.value, speedup.low, speedup.high)
+
+
+def spread(median_s: float | None, low_s: float | None, high_s: float | None) -> str:
+    """A median and half its range: `2.13 s ±3%`; the median alone where it was taken once."""
+    if median_s is None or low_s is None or high_s is None or not known(median_s):
+        return UNKNOWN
+    half = (high_s - low_s) / 2 / median_s if median_s > 0 else 0.0
+    return f"{seconds(median_s)} ±{percent(half)}" if high_s > low_s else seconds(median_s)
+
+
+def size(value_bytes: float | None) -> str:
+    """Bytes in SI units: `120 MB`."""
+    if value_bytes is None or not known(value_bytes):
+        return UNKNOWN
+    value, unit = float(value_bytes), BYTE_UNITS[0]
+    for unit in BYTE_UNITS:
+        if value < BYTE_STEP or unit == BYTE_UNITS[-1]:
+            break
+        value /= BYTE_STEP
+    return f"{value:.0f} {unit}" if unit == "B" else f"{_digits(value)} {unit}"
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands apart: `12,345`."""
+    return f"{value:,.0f}" if value is not None and known(value) else UNKNOWN
+
+
+def rate(value: float | None) -> str:
+    """A number per task: `0.2`, `1,000`; zero only where it is."""
+    if value is None or not known(value):
+        return UNKNOWN
+    return "<0.1" if 0 < value < SMALL_RATE else count(value) if value >= LARGE else f"{value:.1f}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """`1 run`, `3 runs`; `many` where an s does not make it."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def runs(trials: Iterable[Trial]) -> str:
+    """`18 runs of 6 mixes`, of the trials whose seconds count."""
+    repeats = [len(trial.wall_s) for trial in trials if trial.ok]
+    return f"{plural(sum(repeats), 'run')} of {plural(len(repeats), 'mix', 'mixes')}"
+
+
+def printable(text: str) -> str:
+    """`text` with every control, reordering or unencodable character as its escape, tabs as spaces."""
+    return "".join(_escaped(char) if unicodedata.category(char) in UNPRINTABLE else char for char in text.expandtabs(4))
+
+
+def place(file: str, line: int, *, cwd: str | None = None, width: int | None = None) -> str:
+    """`file:line`, the file relative to `cwd` where it lies below it, its beginning cut where it is over `width`."""
+    text = printable(_relative(file, cwd))
+    tail = f":{line}"
+    return (_tail(text, width - len(tail)) if width is not None else text) + tail
+
+
+def cut(text: str, width: int) -> str:
+    """`text` at no more than `width` characters, `...` at its end where it was longer."""
+    return text if len(text) <= width else text[: max(0, width - 3)] + "..."
+
+
+def _relative(file: str, cwd: str | None) -> str:
+    """`file` seen from `cwd` (None: the current folder, which a script may have deleted)."""
+    try:
+        return str(Path(file).relative_to(cwd if cwd is not None else Path.cwd()))
+    except (ValueError, OSError):
+        return file
+
+
+def _tail(path: str, width: int) -> str:
+    """The last parts of `path` that fit in `width`; part of the name where even that is too long."""
+    if len(path) <= width:
+        return path
+    parts = path.split("/")
+    fitting = ("/".join(("...", *parts[first:])) for first in range(1, len(parts)))
+    return next((text for text in fitting if len(text) <= width), "..." + path[-max(1, width - 3) :])
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def _digits(value: float) -> str:
+    """Three significant digits without an exponent; whole from 100 on."""
+    if value == 0:
+        return "0"
+    if abs(value) >= LARGE * (1 - ROUNDS_UP):
+        return f"{value:,.0f}"
+    decimals = 2 - math.floor(math.log10(abs(value) * (1 + ROUNDS_UP)))
+    return f"{value:.{min(max(decimals, 0), MOST_DECIMALS)}f}"

@@ -1,0 +1,72 @@
+"""What every test owes the next one: nothing of ours outlives it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+SETTLE_S = 3.0
+"""How long a thread or child that is on its way out may take to go; a loaded machine needs some of it."""
+OUR_FILES = "advise-*"
+"""Temporary files and folders of ours all begin with this."""
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No profile or trace hook, monitoring tool, thread, child process or temporary file outlives a test."""
+    tmp_path_factory.getbasetemp()  # pytest's own folder is made before the first look
+    before = _Traces()
+    yield
+    after = before.when_settled()
+    assert after.hooks == before.hooks, "a profile or trace hook was left in this interpreter"
+    assert after.tools == before.tools, "a sys.monitoring tool was left registered"
+    assert not after.threads - before.threads, "threads outlive the test"
+    assert not after.children - before.children, "child processes outlive the test"
+    assert not after.files - before.files, "temporary files outlive the test"
+
+
+class _Traces:
+    """What a test could leave in the interpreter, the process table and the temporary folder."""
+
+    def __init__(self) -> None:
+        self.hooks = (sys.getprofile(), sys.gettrace(), threading.getprofile(), threading.gettrace())
+        self.tools = _monitoring_tools()
+        self.threads = {thread for thread in threading.enumerate() if thread.is_alive()}
+        self.children = set(psutil.Process().children(recursive=True))
+        self.files = set(Path(tempfile.gettempdir()).glob(OUR_FILES))
+
+    def when_settled(self) -> _Traces:
+        """Look again, once what was started since has ended or had time to."""
+        psutil.wait_procs(set(psutil.Process().children(recursive=True)) - self.children, SETTLE_S)
+        for thread in set(threading.enumerate()) - self.threads:
+            thread.join(SETTLE_S)
+        return _Traces()
+
+
+def _monitoring_tools() -> tuple[str | None, ...]:
+    """Names of the tools registered with `sys.monitoring`, by slot; empty before Python 3.12."""
+    monitoring = getattr(sys, "monitoring", None)
+    if monitoring is None:
+        return ()
+    get_tool: Callable[[int], str | None] = monitoring.get_tool
+    return tuple(get_tool(slot) for slot in range(6))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The checkout's root folder."""
+    return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def environment(repository: Path) -> dict[str, str]:
+    """Variables for programs a test runs: this checkout's package first, a fixed hash seed, no byte code written."""
+    path = os.pathsep.join(filter(None, [str(repository), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}

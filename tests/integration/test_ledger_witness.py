@@ -1,0 +1,282 @@
+"""Scripts that do one thing each: the ledger must say which."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from advisor.model.ledger import KINDS
+from advisor.model.observation import Frame, Observation
+from advisor.model.target import Target
+from advisor.observe.inprocess import sampler_calls
+from advisor.observe.launch import gate_config, launch
+from advisor.observe.owncode import AGENT_FOLDER, OwnCode
+from advisor.observe.watch import Watch
+
+pytestmark = pytest.mark.realtime
+
+SAMPLES = "samples.jsonl"
+REFUSED = "/bin/false"
+LEAST_SHARE = 0.85
+SCRIPT_S = 1.5
+
+HEADER = f"""
+import hashlib, os, socket, subprocess, sys, tempfile, threading, time
+END = time.monotonic() + {SCRIPT_S}
+def more(): return time.monotonic() < END
+"""
+
+SLEEP = """
+def work():
+    while more(): time.sleep(0.02)
+"""
+
+NETWORK = """
+server = socket.create_server(("127.0.0.1", 0))
+def serve():
+    connection, _ = server.accept()
+    while connection.recv(1):
+        time.sleep(0.02)
+        connection.sendall(b"x")
+threading.Thread(target=serve, daemon=True).start()
+client = socket.create_connection(server.getsockname())
+def work():
+    while more():
+        client.sendall(b"x")
+        client.recv(1)
+    client.close()
+"""
+
+LOCK = """
+lock = threading.Lock()
+def hold():
+    while more():
+        with lock: time.sleep(0.1)
+threading.Thread(target=hold).start()
+time.sleep(0.02)
+def work():
+    while more():
+        with lock: pass
+"""
+
+PYTHON = """
+def work():
+    while more():
+        total = 0
+        for number in range(20_000): total += number * number
+"""
+
+NATIVE = """
+block = bytes(8_000_000)
+def work():
+    while more(): hashlib.sha256(block).hexdigest()
+"""
+
+CHILD = """
+def work():
+    while more(): subprocess.run(["sleep", "0.5"])
+"""
+
+CHILD_OUTPUT = """
+def work():
+    while more(): subprocess.check_output(["sleep", "0.5"])
+"""
+
+PIPE = """
+reader, writer = os.pipe()
+def feed():
+    while more():
+        time.sleep(0.05)
+        os.write(writer, b"x")
+threading.Thread(target=feed, daemon=True).start()
+def work():
+    while more(): os.read(reader, 1)
+"""
+
+GIL = """
+def spin():
+    while more():
+        total = 0
+        for number in range(20_000): total += number * number
+threading.Thread(target=spin).start()
+def work():
+    spin()
+"""
+
+CALL = """
+work()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder for the recorders' files, which must be empty again afterwards."""
+    place = tmp_path / "recorders"
+    place.mkdir()
+    yield place
+    assert list(place.iterdir()) == []
+
+
+def observe(script: Path, folder: Path, *, pyspy: str | None = None) -> Observation:
+    """Run 1 of `script` under our own interpreter."""
+    target = Target(python=sys.executable, script=str(script))
+    launched = launch(target)
+    watch = Watch(launched.pid, folder, own=OwnCode((str(script.parent),)).is_own, pyspy=pyspy)
+    try:
+        watch.attach()
+        watch.opened()
+        launched.open_gate(gate_config(target))
+        exit_, wall_s, usage = launched.wait()
+        return watch.finish(exit_, wall_s, rusage=usage, sampled=script.parent / SAMPLES)
+    finally:
+        launched.kill()
+        watch.abandon()
+
+
+def shares(observation: Observation, function: str) -> Counter[str]:
+    """The shares of the kinds of time while `function` of the user's own code was on the stack."""
+    seconds: Counter[str] = Counter()
+    for tick in observation.ticks:
+        for moment in tick.moments:
+            stack = observation.stacks[moment.stack] if moment.stack >= 0 else ()
+            if not any(frame.own and frame.function == function for frame in stack):
+                continue
+            gil_share = observation.gil_share[moment.stack]
+            seconds["python"] += moment.cpu_s * gil_share
+            seconds["native"] += moment.cpu_s * (1 - gil_share)
+            seconds["runqueue"] += moment.runqueue_s
+            seconds[moment.wait_kind] += moment.wait_s
+    total = seconds.total()
+    return Counter({kind: value / total for kind, value in seconds.items()})
+
+
+def write_script(folder: Path, body: str, call: str = CALL) -> Path:
+    """A script of `body` in `folder`."""
+    script = folder / "script.py"
+    script.write_text(HEADER + body + call)
+    return script
+
+
+@pytest.mark.parametrize(
+    ("body", "kinds"),
+    [
+        pytest.param(SLEEP, ("sleep",), id="sleep"),
+        pytest.param(NETWORK, ("network",), id="network"),
+        pytest.param(LOCK, ("lock",), id="lock"),
+        # What a busy machine makes it wait for a core is no mistake of the ledger's.
+        pytest.param(PYTHON, ("python", "runqueue"), id="python"),
+        pytest.param(NATIVE, ("native", "runqueue"), id="native"),
+        pytest.param(CHILD, ("child",), id="child"),
+        pytest.param(CHILD_OUTPUT, ("child",), id="child-output"),
+        pytest.param(PIPE, ("pipe",), id="pipe"),
+        pytest.param(GIL, ("gil", "python", "runqueue"), id="gil"),
+    ],
+)
+def test_a_script_that_does_one_thing_shows_it(
+    body: str, kinds: tuple[str, ...], tmp_path: Path, folder: Path
+) -> None:
+    observation = observe(write_script(tmp_path, body), folder)
+
+    found = shares(observation, "work")
+    assert observation.source == "py-spy"
+    assert set(found) <= set(KINDS)
+    assert sum(found[kind] for kind in kinds) >= LEAST_SHARE, found
+    assert found[kinds[0]] == max(found.values()) or kinds[0] == "gil", found
+
+
+def test_threads_that_share_the_gil_wait_for_it(tmp_path: Path, folder: Path) -> None:
+    found = shares(observe(write_script(tmp_path, GIL), folder), "spin")
+
+    assert found["gil"] >= 0.25, found
+    assert found["native"] <= 0.05, found
+
+
+def test_waits_and_work_shorter_than_a_sample_are_told_apart(tmp_path: Path, folder: Path) -> None:
+    body = """
+def wait(): time.sleep(0.004)
+def compute():
+    total = 0
+    for number in range(60_000): total += number * number
+def work():
+    while more():
+        wait()
+        compute()
+"""
+    observation = observe(write_script(tmp_path, body), folder)
+
+    waits, computes = shares(observation, "wait"), shares(observation, "compute")
+    assert waits["sleep"] >= LEAST_SHARE, waits
+    assert computes["python"] + computes["runqueue"] >= LEAST_SHARE, computes
+
+
+def test_the_time_of_every_thread_adds_up(tmp_path: Path, folder: Path) -> None:
+    observation = observe(write_script(tmp_path, SLEEP), folder)
+
+    seen_s = sum(tick.length_s for tick in observation.ticks)
+    main_s = sum(m.cpu_s + m.runqueue_s + m.wait_s for t in observation.ticks for m in t.moments)
+    assert seen_s == pytest.approx(observation.wall_s, rel=0.05)
+    assert main_s == pytest.approx(seen_s, rel=0.02)
+
+
+def test_work_in_a_pool_of_processes_is_seen_in_the_workers(tmp_path: Path, folder: Path) -> None:
+    body = """
+from concurrent.futures import ProcessPoolExecutor
+def work(_):
+    total = 0
+    for number in range(6_000_000): total += number * number
+if __name__ == "__main__":
+    with ProcessPoolExecutor(2) as pool: list(pool.map(work, range(6)))
+"""
+    observation = observe(write_script(tmp_path, body, call=""), folder)
+
+    found = shares(observation, "work")
+    assert observation.totals.processes == 3
+    assert found["python"] + found["runqueue"] >= LEAST_SHARE, found
+    assert all(frame.function != "main" for frame in _roots(observation, "work"))
+
+
+def _roots(observation: Observation, function: str) -> list[Frame]:
+    return [stack[0] for stack in observation.stacks if any(frame.function == function for frame in stack)]
+
+
+@pytest.mark.parametrize(
+    ("body", "kinds"),
+    [
+        pytest.param(SLEEP, ("sleep",), id="sleep"),
+        pytest.param(NETWORK, ("network",), id="network"),
+        pytest.param(LOCK, ("lock",), id="lock"),
+        pytest.param(PYTHON, ("python", "runqueue"), id="python"),
+        pytest.param(NATIVE, ("native", "runqueue"), id="native"),
+        pytest.param(CHILD, ("child",), id="child"),
+        pytest.param(PIPE, ("pipe",), id="pipe"),
+        pytest.param(GIL, ("gil", "python", "runqueue"), id="gil"),
+    ],
+)
+def test_the_sampler_inside_sees_the_same(body: str, kinds: tuple[str, ...], tmp_path: Path, folder: Path) -> None:
+    start = f"""
+sys.path.insert(0, {AGENT_FOLDER!r})
+import sampler
+sampler.start(os.open({str(tmp_path / SAMPLES)!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND), {sampler_calls()!r})
+sys.path.pop(0)
+"""
+    observation = observe(write_script(tmp_path, start + body), folder, pyspy=REFUSED)
+
+    found = shares(observation, "work")
+    assert observation.source == "sampler"
+    assert sum(found[kind] for kind in kinds) >= LEAST_SHARE, found
+
+
+def test_an_abandoned_watch_leaves_nothing_behind(tmp_path: Path, folder: Path) -> None:
+    launched = launch(Target(python=sys.executable, script=str(write_script(tmp_path, SLEEP))))
+    watch = Watch(launched.pid, folder, own=lambda _file: True)
+    watch.attach()
+    watch.abandon()
+    watch.abandon()
+    launched.kill()
+
+    assert psutil.Process().children() == []

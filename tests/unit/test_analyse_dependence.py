@@ -1,0 +1,125 @@
+"""Which loops hand one call's result to the next one, told from the source alone."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+
+import pytest
+from scenes import recorded
+
+from advisor.analyse.dependence import carried
+from advisor.analyse.safety import assess
+
+DEPENDENT = {
+    "the result is the next argument": ("x = 1\nfor i in range(9):\n    x = step(x)", "x at line 3"),
+    "by way of another name": ("page = 1\nwhile page:\n    doc = step(page)\n    page = doc['next']", "page at line 4"),
+    "swapped in a tuple": ("a = b = 0\nfor i in range(9):\n    a, b = b, step(a, b)", "b at line 3"),
+    "added up and read back": ("t = 0\nfor i in range(9):\n    t += step(i, t)", "t at line 3"),
+    "an attribute": ("for i in range(9):\n    self.state = step(self.state)", "self.state at line 2"),
+    "the whole object": ("for i in range(9):\n    self.state = step(self)", "self at line 2"),
+    "on one branch only": ("x = 0\nfor i in range(9):\n    y = step(x)\n    if y:\n        x = y", "x at line 5"),
+    "the element before": ("for i in range(1, 9):\n    grid[i] = step(grid[i - 1])", "grid[i - 1] at line 2"),
+    "a frontier that grows": (
+        "todo = [1]\nwhile todo:\n    url = todo.pop()\n    todo.extend(step(url))", "url at line 3"
+    ),
+    "a walrus in the test": ("x = 0\nwhile (x := step(x)) < 9:\n    pass", "x at line 2"),
+    "through a with and a try": (
+        "x = 0\nfor i in range(9):\n    try:\n        with lock:\n            x = step(x)\n    except E:\n        pass",
+        "x at line 5",
+    ),
+}  # fmt: skip
+
+INDEPENDENT = {
+    "collected": "for i in rows:\n    out.append(step(i))",
+    "added up": "for i in rows:\n    total += step(i)",
+    "counted": "for i in rows:\n    n += 1\n    r = step(i, n)",
+    "stored by key": "for k in rows:\n    d[k] = step(k)",
+    "element by element": "for k in rows:\n    d[k] = step(d[k])",
+    "row by column": "for i in rows:\n    for j in cols:\n        grid[i][j] = step(grid[i - 1][j])",
+    "the largest": "for i in rows:\n    r = step(i)\n    best = max(best, r)",
+    "set afresh each turn": "for i in rows:\n    x = load(i)\n    x = step(x)",
+    "a comprehension": "out = [step(i) for i in rows]",
+    "how many there are": "for i in rows:\n    out.append(step(i, len(out)))",
+    "once for the loop": "for i in step(rows):\n    use(i)",
+    "no loop": "x = step(x)",
+    "in another function": "for i in rows:\n    def f(x):\n        x = step(x)",
+    "inside an outer iteration": "for it in turns:\n    x = [step(v) for v in x]",
+}
+
+
+def reasons(tmp_path, code, **fields):
+    file = tmp_path / "job.py"
+    file.write_text(textwrap.dedent(code))
+    call = next(
+        node for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("step")
+    )  # fmt: skip
+    place = {"line": call.lineno, "end_line": call.end_lineno, "column": call.col_offset, "callee": ast.unparse(call.func)}
+    return recorded(file=str(file), **(place | {"callee_file": None, "callee_line": None} | fields))
+
+
+@pytest.mark.parametrize("name", DEPENDENT)
+def test_a_loop_that_reads_back_is_dependent_and_says_where(tmp_path, name):
+    code, where = DEPENDENT[name]
+    found = carried(reasons(tmp_path, code))
+    assert any(reason.startswith(where) for reason in found), found
+
+
+@pytest.mark.parametrize("name", INDEPENDENT)
+def test_collecting_results_is_no_dependence(tmp_path, name):
+    assert carried(reasons(tmp_path, INDEPENDENT[name])) == ()
+
+
+SOLVER = """
+class Solver:
+    def step(self, dt):
+        new = self.x + dt
+        self.x = new
+
+    def cached_step(self, key):
+        self.hits += 1
+        if self.conn is None:
+            self.conn = connect()
+        return self.conn.get(key)
+
+solver = Solver()
+for i in range(9):
+    solver.{method}(i)
+"""
+
+
+def test_a_method_that_advances_its_object_is_dependent(tmp_path):
+    place = reasons(tmp_path, SOLVER.format(method="step"))
+    found = carried(reasons(tmp_path, SOLVER.format(method="step"), callee_file=place.file, callee_line=3))
+    assert found == ("solver.step sets solver.x at line 5 from what the call before left there",)
+
+
+def test_a_counter_or_a_connection_made_on_first_use_is_not(tmp_path):
+    place = reasons(tmp_path, SOLVER.format(method="cached_step"))
+    assert carried(reasons(tmp_path, SOLVER.format(method="cached_step"), callee_file=place.file, callee_line=7)) == ()
+
+
+def test_results_seen_in_later_arguments_are_a_witness_without_source():
+    safety = assess(recorded(file="/nowhere.py", reused_results=59))
+    assert safety.status == "dependent"
+    assert "59 of 60 calls" in safety.reasons[0]
+
+
+def test_effects_withhold_and_name_what_was_touched():
+    from advisor.model.recording import Effect
+
+    record = recorded(file="/nowhere.py", effects=(Effect(kind="file-write", detail="/tmp/out.csv", times=50),))
+    assert assess(record).status == "withheld"
+    assert "/tmp/out.csv" in assess(record).reasons[0]
+    assert assess(record, allow_effects=True).status == "safe"
+
+
+def test_changed_state_is_unsafe_and_random_state_is_not():
+    assert assess(recorded(file="/nowhere.py", mutated=("self.total",))).status == "unsafe"
+    assert assess(recorded(file="/nowhere.py", mutated=("random state",))).status == "safe"
+
+
+def test_nothing_recorded_is_unknown():
+    assert assess(None).status == "unknown"
+    assert assess(recorded(file="/nowhere.py", sampled=0)).status == "unknown"

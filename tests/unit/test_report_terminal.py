@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import re
+
+import builders
+import pytest
+
+from advisor.report import terminal
+
+ANSI = re.compile(r"\x1b\[\d+m")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in builders.KINDS if kind != "hostile"])
+def test_fits_80_columns(kind: str):
+    text = terminal.render(builders.KINDS[kind](), width=80)
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("kind", builders.KINDS)
+def test_the_verdict_is_the_first_line(kind: str):
+    advice = builders.KINDS[kind]()
+    assert terminal.render(advice, width=500).startswith(advice.verdict[:10])
+
+
+def test_a_prediction_is_called_one_and_never_measured():
+    text = terminal.render(builders.predicted())
+    assert "PREDICTED, not measured" in text
+    assert "Measured in" not in text
+
+
+@pytest.mark.parametrize("kind", builders.KINDS)
+def test_colour_changes_no_letter(kind: str):
+    advice = builders.KINDS[kind]()
+    colored = terminal.render(advice, color=True)
+    assert ANSI.search(colored)
+    assert ANSI.sub("", colored) == terminal.render(advice)
+
+
+def test_hostile_text_reaches_the_terminal_spelled_out():
+    text = terminal.render(builders.hostile())
+    assert not set(text) & set("\x1b\u202e\udc80")
+    text.encode()  # no lone surrogate left
+
+
+def test_a_failed_script_and_an_interrupted_one_are_named():
+    assert "failed with exit code 1: ValueError: bad page" in terminal.render(builders.script_failed())
+    assert "was interrupted" in terminal.render(builders.interrupted())
+
+
+def test_why_a_trial_has_no_seconds_is_said():
+    assert "4 processes timed out: killed after 20 s" in terminal.render(builders.pool_change())
