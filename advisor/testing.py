@@ -33,10 +33,10 @@ class FakeClock:
 class Workload:
     """What a task is made of, and the machine it runs on, all in seconds and shares.
 
-    A task computes `cpu_s`, of which `gil_share` holds the GIL, and waits `io_s`. Task number 0 is `skew` times as long as
-    the others. `spawn_s` starts one process, `thread_s` one thread. `ipc_s` is paid per task in another process,
-    `hand_out_s` per chunk by the parent. `native_threads` is how many threads the native part uses by itself;
-    more of them than cores slow it down by `thrash` for each time they exceed the cores. `noise` is the
+    A task computes `cpu_s`, of which `gil_share` holds the GIL, and waits `io_s`. Task number 0 is `skew` times as
+    long as the others. `spawn_s` starts one process, `thread_s` one thread. `ipc_s` is paid per task in another
+    process, `hand_out_s` per chunk by the parent. `native_threads` is how many threads the native part uses by
+    itself; more of them than cores slow it down by `thrash` for each time they exceed the cores. `noise` is the
     relative standard deviation of a trial's seconds. `broken` backends end with their outcome.
     """
 

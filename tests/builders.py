@@ -138,7 +138,8 @@ def predicted() -> Advice:
 def serial_stays() -> Advice:
     """Each result feeds the next call: serial is the answer."""
     chained = site(
-        callee="step", ledger=Ledger(python=1.0), bound=Bound(bound="cpu-bound", detail="python", evidence="on the CPU"),
+        callee="step", ledger=Ledger(python=1.0),
+        bound=Bound(bound="cpu-bound", detail="python", evidence="on the CPU"),
         safety=Safety(status="dependent", reasons=("59 of 60 calls take an earlier call's result",)),
     )  # fmt: skip
     kept = Recommendation(
@@ -150,6 +151,14 @@ def serial_stays() -> Advice:
     return advice("Leave `step` (scraper.py:12) serial: each call needs the result of the one before", entry)
 
 
+def unmeasured() -> Advice:
+    """A loop without calls: nothing to try, so it stays."""
+    loop = site(kind="inline", callee="(loop)", calls=None, recorded=None, lines=LINES[1:])
+    why = "the work is done in place, not in calls that workers could share"
+    kept = recommendation(SERIAL, 1.0, 1.0, measured=False, reason=why, limit="")
+    return advice(f"Stay serial: {why}", SiteAdvice(site=loop, recommendation=kept))
+
+
 def pool_change() -> Advice:
     """A thread pool of 64 on CPU work today; two processes are better, one trial failed."""
     pool = site(kind="pool", callee="work", recorded=recorded(kind="pool", callee="work", current=threads(64)),
@@ -159,8 +168,8 @@ def pool_change() -> Advice:
         trial(processes(2, chunk=4), 2.1, ipc_bytes=6_000_000, peak_pss_bytes=80 * MB),
         failed_trial(processes(4), "timed_out", "killed after 20 s"),
     )  # fmt: skip
-    switches = Finding(code="ADV201", severity="warning", message="1,000 context switches a task on 64 threads, 2 on 2 processes",
-                       evidence={"per_task": 1000, "tasks": 60})  # fmt: skip
+    said = "1,000 context switches a task on 64 threads, 2 on 2 processes"
+    switches = Finding(code="ADV201", severity="warning", message=said, evidence={"per_task": 1000, "tasks": 60})
     advised = recommendation(
         processes(2, chunk=4), 2.1, 1.9, limit="cores", reason="the GIL lets one thread run at a time"
     )
@@ -201,7 +210,8 @@ def nothing_hot() -> Advice:
 def hostile() -> Advice:
     """Every text a user's code can reach holds markup, quotes, reordering marks, escapes and a lone surrogate."""
     line = Line(file=HOSTILE, line=1, hits=1, time_s=1.0, share=1.0, source="py-spy", text=HOSTILE)
-    bad = site(file=HOSTILE, function=HOSTILE, callee=HOSTILE, lines=(line,), bound=Bound(bound="mixed", evidence=HOSTILE),
+    bad = site(file=HOSTILE, function=HOSTILE, callee=HOSTILE, lines=(line,),
+               bound=Bound(bound="mixed", evidence=HOSTILE),
                safety=Safety(status="unknown", reasons=(HOSTILE,)))  # fmt: skip
     found = Finding(code="ADV304", severity="error", message=HOSTILE, evidence={HOSTILE: HOSTILE})
     broken = failed_trial(threads(2), "failed", HOSTILE)
@@ -214,6 +224,7 @@ def hostile() -> Advice:
 KINDS: dict[str, Callable[[], Advice]] = {
     each.__name__: each
     for each in (
-        wait_bound, predicted, serial_stays, pool_change, inconclusive, script_failed, interrupted, nothing_hot, hostile,
+        wait_bound, predicted, serial_stays, unmeasured, pool_change, inconclusive, script_failed, interrupted,
+        nothing_hot, hostile,
     )
 }  # fmt: skip

@@ -14,15 +14,22 @@ import pytest
 
 SETTLE_S = 3.0
 """How long a thread or child that is on its way out may take to go; a loaded machine needs some of it."""
-OUR_FILES = "advise-*"
-"""Temporary files and folders of ours all begin with this."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A temporary folder for this session and the programs it runs, so that what is left in it was left by a test."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield folder
 
 
 @pytest.fixture(autouse=True)
-def leaves_nothing_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def leaves_nothing_behind(private_temporary_folder: Path) -> Iterator[None]:
     """No profile or trace hook, monitoring tool, thread, child process or temporary file outlives a test."""
-    tmp_path_factory.getbasetemp()  # pytest's own folder is made before the first look
-    before = _Traces()
+    before = _Traces(private_temporary_folder)
     yield
     after = before.when_settled()
     assert after.hooks == before.hooks, "a profile or trace hook was left in this interpreter"
@@ -35,19 +42,20 @@ def leaves_nothing_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 class _Traces:
     """What a test could leave in the interpreter, the process table and the temporary folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.hooks = (sys.getprofile(), sys.gettrace(), threading.getprofile(), threading.gettrace())
         self.tools = _monitoring_tools()
         self.threads = {thread for thread in threading.enumerate() if thread.is_alive()}
         self.children = set(psutil.Process().children(recursive=True))
-        self.files = set(Path(tempfile.gettempdir()).glob(OUR_FILES))
+        self.files = set(folder.iterdir())
 
     def when_settled(self) -> _Traces:
         """Look again, once what was started since has ended or had time to."""
         psutil.wait_procs(set(psutil.Process().children(recursive=True)) - self.children, SETTLE_S)
         for thread in set(threading.enumerate()) - self.threads:
             thread.join(SETTLE_S)
-        return _Traces()
+        return _Traces(self.folder)
 
 
 def _monitoring_tools() -> tuple[str | None, ...]:

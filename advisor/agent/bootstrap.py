@@ -34,8 +34,8 @@ def wait_at_gate(fd):
             line += part
     except KeyboardInterrupt:
         os._exit(130)
-    text = line.decode("utf-8", "surrogatepass")
-    return eval(text, dict(_JSON_NAMES))  # JSON is a Python expression; importing json would be seen
+    source = line.decode("utf-8", "surrogatepass").encode("utf-8", "backslashreplace")  # of an argument that is no text
+    return eval(source, dict(_JSON_NAMES))  # JSON is a Python expression; importing json would be seen
 
 
 def out_of_the_way(fd, number):

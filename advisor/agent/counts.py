@@ -1,26 +1,33 @@
 """How often each function runs, by the C profiler behind cProfile, in every thread, within a time limit."""
 
+from __future__ import annotations
+
 import _lsprof
 import _thread
+import os
 import sys
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 _POLL_S = 0.05
+_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _MOST_FUNCTIONS = 2_000
+_kept: list[object] = []  # the interpreter calls these later: they must not be collected
 _PROFILERS = frozenset({"cProfile", "profile", "line_profiler", "yappi", "pyinstrument", "scalene", "coverage", "bdb"})
 
 
 class Counts:
     """Counts calls until `limit_s` of wall time: in a call-heavy script the counting itself is the larger part."""
 
-    def __init__(self, limit_s):
+    def __init__(self, limit_s: float) -> None:
         self.limit_s = limit_s
-        self.profiles = []
+        self.profiles: list[_lsprof.Profiler] = []
         self.complete = True
         self.running = False
 
-    def start(self):
+    def start(self) -> None:
         """Count from here on, in this thread and those to come."""
         self.running = self.enable_here()
         if self.running:
@@ -29,13 +36,13 @@ class Counts:
                 threading.setprofile(self.in_new_thread)
             _thread.start_new_thread(self.watch, ())
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
         """Import hook that finds nothing: a script that imports a profiler gets the hooks for itself."""
         if name in _PROFILERS:
             self.complete = False
             self.stop()
 
-    def enable_here(self):
+    def enable_here(self) -> bool:
         profile = _lsprof.Profiler(subcalls=False, builtins=False)
         try:
             profile.enable()
@@ -44,12 +51,12 @@ class Counts:
         self.profiles.append(profile)
         return True
 
-    def in_new_thread(self, *_event):
+    def in_new_thread(self, *_event: object) -> None:
         sys.setprofile(None)
         if self.running:
             self.enable_here()
 
-    def watch(self):
+    def watch(self) -> None:
         """Stop counting when the time is up. A bare thread: threading.enumerate() does not show it."""
         ends = time.monotonic() + self.limit_s
         while self.running and time.monotonic() < ends:
@@ -62,7 +69,7 @@ class Counts:
         else:
             self.stop()
 
-    def stop(self):
+    def stop(self) -> None:
         """Stop counting; safe to call twice, and from the script's end."""
         if not self.running:
             return
@@ -72,12 +79,12 @@ class Counts:
             threading.setprofile(None)
         self.profiles[0].disable()
 
-    def result(self):
+    def result(self) -> list[dict[str, Any]]:
         """The functions counted: dicts of file, line, function, calls, complete; most called first."""
-        calls = {}
+        calls: dict[tuple[str, int, str], int] = {}
         for profile in self.profiles:
             for entry in profile.getstats():
-                if not isinstance(entry.code, str):
+                if not isinstance(entry.code, str) and not entry.code.co_filename.startswith(_OWN_FOLDER):
                     key = (entry.code.co_filename, entry.code.co_firstlineno, entry.code.co_qualname)
                     calls[key] = calls.get(key, 0) + entry.callcount
         ranked = sorted(calls.items(), key=lambda item: -item[1])[:_MOST_FUNCTIONS]
@@ -87,14 +94,14 @@ class Counts:
         ]
 
 
-def _in_main_thread(action):
+def _in_main_thread(action: Callable[[], None]) -> None:
     """Have the main thread run `action` soon: a 3.11 profiler can only be stopped by the thread that started it."""
     import ctypes
 
-    def run(_argument):
+    def run(_argument: int | None) -> int:
         action()
         return 0
 
     callback = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(run)
-    _in_main_thread.kept = callback  # the interpreter calls it later: it must not be collected
+    _kept.append(callback)
     ctypes.pythonapi.Py_AddPendingCall(callback, None)

@@ -1,85 +1,137 @@
-"""A digest of a value that is equal for equal values, whatever the pickle memo or set order made of them."""
+"""A digest of a value that is equal for equal values, whatever sharing, set order or address made of them."""
 
+from __future__ import annotations
+
+import copyreg
 import hashlib
-import struct
+import marshal
+import types
+from collections.abc import Iterable
+from typing import Any
 
-_MAX_ITEMS = 200_000  # nodes visited a digest: keeps one digest below about 0.1 s
-_ATOMS = (type(None), bool, int, str, bytes, complex)
+_MAX_NODES = 100_000  # containers and objects visited a digest: keeps one digest below about 0.2 s
+_FLAT_ITEMS_PER_NODE = 64  # items of a list of plain numbers that take as long as one node
+_MAX_ARRAY_BYTES = 256 * 2**20  # a digest of that takes about 0.3 s
+_MARSHAL = 0  # the one marshal version whose output does not depend on interning or reference counts
+_ATOMS = frozenset({type(None), bool, int, float, str, bytes, complex})
+_BY_NAME = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
+_DIGEST_BYTES = 12
 
 
-class _Budget(Exception):
+class _TooLargeError(Exception):
     """The value is larger than a digest may cost."""
 
 
 class _Walk:
     """One walk over one value."""
 
-    def __init__(self):
-        self.hash = hashlib.blake2b(digest_size=12)
-        self.left = _MAX_ITEMS
-        self.seen = {}
+    def __init__(self) -> None:
+        self.hash = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        self.left = _MAX_NODES
+        self.path: dict[int, int] = {}
 
-    def feed(self, value):
-        self.left -= 1
-        if self.left < 0:
-            raise _Budget
+    def feed(self, value: Any) -> None:
         kind = type(value)
         if kind in _ATOMS:
-            self.put(kind.__name__, value if kind is bytes else repr(value).encode("utf-8", "surrogatepass"))
-        elif kind is float:
-            self.put("float", struct.pack("<d", value))
-        elif id(value) in self.seen:
-            self.put("again", str(self.seen[id(value)]).encode())
-        else:
-            self.seen[id(value)] = len(self.seen)
-            self.compound(kind, value)
+            self.put(b"atom", marshal.dumps(value, _MARSHAL))
+            return
+        self.spend(1)
+        place = id(value)
+        if place in self.path:  # a cycle; a value met twice on different paths counts twice, like two equal ones
+            self.put(b"cycle", b"%d" % (len(self.path) - self.path[place]))
+            return
+        self.path[place] = len(self.path)
+        self.compound(kind, value)
+        del self.path[place]
 
-    def put(self, name, data):
-        self.hash.update(f"{name}:{len(data)}:".encode())
+    def spend(self, nodes: int) -> None:
+        self.left -= nodes
+        if self.left < 0:
+            raise _TooLargeError
+
+    def put(self, name: bytes, data: bytes) -> None:
+        self.hash.update(b"%b:%d:" % (name, len(data)))
         self.hash.update(data)
 
-    def compound(self, kind, value):
-        if kind in (list, tuple):
-            self.put(kind.__name__, str(len(value)).encode())
-            for item in value:
-                self.feed(item)
+    def compound(self, kind: type, value: Any) -> None:
+        if kind is list or kind is tuple:
+            self.sequence(kind, value)
         elif kind is dict:
-            self.put("dict", str(len(value)).encode())
-            for key, item in value.items():
-                self.feed(key)
-                self.feed(item)
-        elif kind in (set, frozenset):
-            self.put("set", b"".join(sorted(digest(item).encode() for item in value)))
+            self.mapping(value.items())
+        elif isinstance(value, (set, frozenset)):
+            self.put(b"set", b"".join(sorted(self.apart(item) for item in value)))
+        elif isinstance(value, _BY_NAME):
+            self.put(b"name", f"{value.__module__}.{value.__qualname__}".encode() if hasattr(value, "__qualname__") else
+                     value.__name__.encode())
+        elif hasattr(value, "tobytes") and hasattr(value, "dtype"):  # NumPy arrays and scalars, without NumPy
+            self.array(value)
+        elif kind is bytearray or kind is memoryview:
+            self.put(b"buffer", bytes(value))
         else:
-            self.object(kind, value)
+            self.reduced(kind, value)
 
-    def object(self, kind, value):
-        self.put("type", kind.__qualname__.encode())
-        if hasattr(value, "tobytes") and hasattr(value, "dtype"):  # NumPy arrays and scalars, without NumPy
-            self.put(str(value.dtype), value.tobytes())
-        elif isinstance(value, (bytearray, memoryview)):
-            self.put("buffer", bytes(value))
-        elif isinstance(value, dict):
-            self.compound(dict, dict(value))
-        elif isinstance(value, (list, tuple)):
-            self.compound(tuple, tuple(value))
-        elif isinstance(getattr(value, "__dict__", None), dict) and not isinstance(value, type) and not callable(value):
-            self.feed(value.__dict__)
-        elif type(value).__reduce__ is not object.__reduce__ and not callable(value):
-            self.feed(repr(value) if " at 0x" not in repr(value) else kind.__qualname__)
+    def sequence(self, kind: type, value: Any) -> None:
+        if _ATOMS.issuperset(map(type, value)):
+            self.spend(len(value) // _FLAT_ITEMS_PER_NODE)
+            self.put(b"flat", marshal.dumps(value, _MARSHAL))
+            return
+        self.put(kind.__name__.encode(), b"%d" % len(value))
+        for item in value:
+            self.feed(item)
+
+    def mapping(self, items: Iterable[tuple[Any, Any]]) -> None:
+        """Equal dicts may differ in order, so the entries are put in one."""
+        self.put(b"dict", b"".join(sorted(self.apart(key, item) for key, item in items)))
+
+    def apart(self, *values: object) -> bytes:
+        """Digest of `values` by themselves, on the same budget and path."""
+        outer, self.hash = self.hash, hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        try:
+            for value in values:
+                self.feed(value)
+            return self.hash.digest()
+        finally:
+            self.hash = outer
+
+    def array(self, value: Any) -> None:
+        self.put(b"array", f"{value.dtype}{value.shape}".encode())
+        if value.dtype.hasobject:  # its bytes are addresses
+            self.feed(value.tolist())
+        elif value.nbytes > _MAX_ARRAY_BYTES:
+            raise _TooLargeError
+        else:
+            self.put(b"data", value.tobytes())
+
+    def reduced(self, kind: type, value: Any) -> None:
+        """Any other object is what pickle would take of it: class, arguments, state, items."""
+        self.put(b"object", f"{kind.__module__}.{kind.__qualname__}".encode())
+        try:
+            reducer = copyreg.dispatch_table.get(kind)
+            parts = reducer(value) if reducer is not None else value.__reduce_ex__(4)
+        except Exception:  # files, locks, sockets, generators: known by their type alone
+            return
+        if isinstance(parts, str):
+            self.put(b"name", parts.encode())
+            return
+        state, items, entries = (*parts[2:5], None, None, None)[:3]
+        self.feed(parts[0])
+        self.feed(parts[1])
+        self.feed(state)
+        for item in items or ():
+            self.feed(item)
+        if entries is not None:
+            self.mapping(entries)
 
 
-def digest(value):
-    """Hex digest of `value` by structure; "" where the value is too large to walk.
+def digest(value: object) -> str:
+    """Hex digest of `value` by structure; "" where the value is too large or too odd to walk.
 
-    Objects that are neither containers nor arrays count by their `__dict__`; functions, classes and other
-    opaque objects by their type alone. An address never enters, so a digest is the same in every process.
+    Functions, classes and modules count by their name, objects that cannot be pickled by their type alone.
+    Neither addresses nor the interpreter's hash seed enter, so a digest is the same in every process.
     """
     walk = _Walk()
     try:
         walk.feed(value)
-    except _Budget:
-        return ""
-    except Exception:  # a value that cannot be looked at (a broken __repr__) has no digest
+    except Exception:  # too large, too deep, or with a __reduce__ that fails half-way
         return ""
     return walk.hash.hexdigest()

@@ -1,20 +1,30 @@
 """Side effects: noted inside recorded calls in run 2, refused inside replayed calls in a trial.
 
-Three witnesses, since none sees all: the interpreter's audit events (files, processes), a look at what
-Python sockets send (a safe HTTP request is one that only reads), and the kernel's count of bytes written
-(native code that never asks the interpreter).
+Three witnesses, since none sees all: the interpreter's audit events (files, processes), a look at what Python
+sockets send (`sockets`), and the kernel's account of what was written (`openfiles`, asked by the recorder).
 """
 
+from __future__ import annotations
+
+import fcntl
+import json
+import mmap
 import os
 import sys
 import threading
-import weakref
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+from . import sql
+from .openfiles import OpenFiles
+from .sockets import Sockets
+
+Mode = Literal["off", "note", "relay", "guard"]
 
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _HARMLESS_PATHS = ("/dev/null", "/dev/tty", "/dev/zero", "/dev/full")
-_SAFE_HTTP = (b"GET ", b"HEAD ", b"OPTIONS ")
-_SQL_READS = ("SELECT", "PRAGMA", "EXPLAIN", "WITH", "VALUES", "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "--")
-_SQL_PREVIEW_CHARS = 60
+_BYTE_CODE = ("__pycache__", ".pyc.")  # a first import caches what it compiled; forked copies do not
 _AUDITED = {
     "os.remove": "file-delete",
     "os.rmdir": "file-delete",
@@ -31,181 +41,178 @@ _AUDITED = {
     "os.setxattr": "file-write",
     "os.removexattr": "file-write",
     "shutil.copyfile": "file-write",
+    "syslog.syslog": "file-write",
     "subprocess.Popen": "process",
     "os.system": "process",
     "os.exec": "process",
     "os.posix_spawn": "process",
+    "os.spawn": "process",
     "os.startfile": "process",
+    "pty.spawn": "process",
     "os.kill": "process",
     "os.killpg": "process",
     "smtplib.send": "network",
 }
+_READ_ONLY_MAPS = (1, 3)  # mmap.ACCESS_READ and ACCESS_COPY
+_SLOTS, _SLOT_BYTES = 128, 512
 
 
-class ReplayRefused(BaseException):
-    """A replayed call was about to do something that outlives it. Not an Exception: user code must not swallow it."""
+class ReplayRefused(BaseException):  # noqa: N818 - not an Exception: user code must not swallow it
+    """A replayed call was about to do something that outlives it."""
+
+
+class Notes:
+    """What the calls of one site did besides returning: (kind, detail) -> times."""
+
+    __slots__ = ("owner", "requests", "seen")
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        self.seen: dict[tuple[str, str], int] = {}
+        self.requests = 0
+
+    def add(self, kind: str, detail: str) -> None:
+        """One more effect."""
+        self.seen[kind, detail] = self.seen.get((kind, detail), 0) + 1
+
+
+class Relay:
+    """Effects of forked worker processes, in memory they share with us.
+
+    A slot is chosen by the text it holds, so two workers write the same one only with the same text, and no
+    lock is needed; where two texts meet in a slot, the later stays.
+    """
+
+    def __init__(self) -> None:
+        self.page = mmap.mmap(-1, _SLOTS * _SLOT_BYTES)
+
+    def put(self, owners: list[str], kind: str, detail: str) -> None:
+        """In a worker: an effect, with the sites whose calls were under way when it was forked."""
+        line = json.dumps([owners, kind, detail[:200]]).encode()[: _SLOT_BYTES - 1]
+        start = zlib.crc32(line) % _SLOTS * _SLOT_BYTES
+        self.page[start : start + _SLOT_BYTES] = line.ljust(_SLOT_BYTES, b"\0")
+
+    def read(self) -> Iterator[tuple[list[str], str, str]]:
+        """All effects that arrived."""
+        for start in range(0, len(self.page), _SLOT_BYTES):
+            line = self.page[start : start + _SLOT_BYTES].rstrip(b"\0")
+            try:
+                owners, kind, detail = json.loads(line)
+            except ValueError:  # empty, or cut
+                continue
+            yield owners, kind, detail
 
 
 class Effects:
     """The one observer of side effects of this interpreter. Audit hooks cannot be removed, so it is switched instead."""
 
-    def __init__(self):
-        self.mode = "off"
+    def __init__(self) -> None:
+        self._mode: Mode = "off"
         self.local = threading.local()
-        self.active = {}
-        self.refused = None
+        self.stacks: dict[int, list[Notes]] = {}
+        self.refused: Callable[[str], None] | None = None
+        self.sockets = Sockets(self.safe_request, lambda detail: self.effect("network", detail))
+        self.open_files = OpenFiles()
+        self.relay = Relay()
+        self.forked_in: list[str] = []
 
-    def install(self):
+    @property
+    def mode(self) -> Mode:
+        """What happens to an effect: nothing, a note, a note to the process we were forked from, or a refusal."""
+        return self._mode
+
+    @mode.setter
+    def mode(self, mode: Mode) -> None:
+        self._mode = mode
+        self.sockets.watching = mode != "off"
+
+    def install(self) -> None:
         """Add the audit hook and look over sockets; once a process."""
         self.mode = "note"
+        self.sockets.install()
         sys.addaudithook(self.audit)
-        _watch_sockets(self)
 
-    def enter(self, notes):
-        """Charge effects from here on to `notes`, a dict (kind, detail) -> times."""
-        stack = self.local.__dict__.setdefault("stack", [])
-        stack.append(notes)
-        self.active[id(notes)] = notes
+    def stack(self) -> list[Notes]:
+        """The recorded calls under way in this thread, innermost last: the recorder pushes and pops."""
+        stack: list[Notes] | None = self.local.__dict__.get("stack")
+        if stack is None:
+            stack = self.local.stack = []
+            self.stacks[threading.get_ident()] = stack
+        return stack
 
-    def leave(self):
-        """The innermost recorded call of this thread has ended."""
-        stack = self.local.stack
-        notes = stack.pop()
-        if notes not in stack:
-            self.active.pop(id(notes), None)
+    def charged(self) -> list[Notes]:
+        """Who an effect of this thread belongs to.
 
-    def effect(self, kind, detail):
+        A thread without a recorded call of its own may work for one: all that are under way are charged.
+        """
+        stack = self.local.__dict__.get("stack")
+        return [stack[-1]] if stack else [stack[-1] for stack in list(self.stacks.values()) if stack]
+
+    def effect(self, kind: str, detail: str) -> None:
         """An effect happens now: note it, or refuse it."""
-        if self.mode == "note":
-            stack = self.local.__dict__.get("stack")
-            # A thread without a recorded call of its own may work for one: charge all that are under way.
-            for notes in [stack[-1]] if stack else list(self.active.values()):
-                notes[kind, detail] = notes.get((kind, detail), 0) + 1
-        elif self.mode == "guard":
+        if self._mode == "note":
+            for notes in self.charged():
+                notes.add(kind, detail)
+        elif self._mode == "relay":
+            self.relay.put(self.forked_in, kind, detail)
+        elif self._mode == "guard":
             if self.refused is not None:
                 self.refused(f"{kind}: {detail}")
             raise ReplayRefused(f"{kind}: {detail}")
 
-    def safe_request(self):
-        """A request that only reads was sent."""
-        if self.mode == "note":
-            stack = self.local.__dict__.get("stack")
-            for notes in [stack[-1]] if stack else list(self.active.values()):
-                notes["safe", ""] = notes.get(("safe", ""), 0) + 1
+    def safe_request(self) -> None:
+        """A request that only reads is sent."""
+        if self._mode == "note":
+            for notes in self.charged():
+                notes.requests += 1
 
-    def audit(self, event, args):
+    def in_forked_child(self) -> None:
+        """A process of the script's own: tell the one it comes from."""
+        self.forked_in = [stack[-1].owner for stack in self.stacks.values() if stack]
+        self.stacks = {}
+        self.local = threading.local()
+        self.mode = "relay"
+
+    def audit(self, event: str, args: tuple[Any, ...]) -> None:
         """The audit hook: cheap for everything that is no side effect."""
-        if self.mode == "off":
+        if self._mode == "off":
             return
         if event == "open":
-            path, _, flags = args
-            if flags & _WRITE_FLAGS and not str(path).startswith(_HARMLESS_PATHS):
-                self.effect("file-write", f"opens {_shown(path)} for writing")
+            self.opens(*args)
+        elif event in _AUDITED and not (event == "os.kill" and args[1] == 0):  # signal 0 only asks
+            self.effect(_AUDITED[event], f"{event}({_shown(args[0]) if args else ''})")
+        elif event == "sqlite3.connect":
+            self.local.database = args[0]
         elif event == "sqlite3.connect/handle":
             self.watch_sql(args[0])
-        elif event in _AUDITED:
-            self.effect(_AUDITED[event], f"{event}({_shown(args[0]) if args else ''})")
+        elif event == "mmap.__new__":
+            self.maps(*args[:3])
 
-    def watch_sql(self, connection):
+    def opens(self, path: object, _mode: object, flags: int) -> None:
+        """A file is opened."""
+        if not flags & _WRITE_FLAGS or isinstance(path, int):
+            return
+        shown = _shown(path)
+        if shown not in _HARMLESS_PATHS and not all(part in shown for part in _BYTE_CODE):
+            self.effect("file-write", f"opens {shown} for writing")
+
+    def maps(self, fd: int, _length: int, access: int) -> None:
+        """A file is mapped into memory."""
+        if fd == -1 or access in _READ_ONLY_MAPS:
+            return
+        if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
+            self.effect("file-write", "maps a file for writing")
+
+    def watch_sql(self, connection: Any) -> None:
         """Have SQLite tell every statement; whatever does not only read is an effect."""
+        statements = sql.Statements(self.local.__dict__.pop("database", None), self.effect)
         try:
-            connection.set_trace_callback(self.statement)
+            connection.set_trace_callback(statements.runs)
         except Exception:  # a Connection subclass of the user's own may not be ready yet
             return
 
-    def statement(self, sql):
-        """One SQL statement is about to run."""
-        head = sql.lstrip(" \t\r\n(").upper()
-        if head and not head.startswith(_SQL_READS):
-            self.effect("database", f"runs {' '.join(sql.split())[:_SQL_PREVIEW_CHARS]}")
 
-
-def _shown(path):
+def _shown(path: object) -> str:
     if isinstance(path, bytes):
         return os.fsdecode(path)
-    return str(path)
-
-
-def _watch_sockets(effects):
-    """Look at what Python sockets send, from the first import of `socket` or `ssl` on."""
-    import socket
-
-    conversations = weakref.WeakKeyDictionary()
-
-    def sent(sock, data, detail):
-        head = bytes(memoryview(data)[:8]) if data else b""
-        if head.startswith(_SAFE_HTTP):
-            conversations[sock] = True
-            effects.safe_request()
-        elif not conversations.get(sock) or head.startswith((b"POST", b"PUT ", b"PATCH", b"DELETE")):
-            conversations[sock] = False
-            effects.effect("network", f"sends {head[:4]!r}... {detail}")
-
-    def wrap(owner, name, pick):
-        plain = getattr(owner, name)
-
-        def send(self, *args, **kwargs):
-            if effects.mode != "off" and _leaves_the_process(self):
-                sent(self, pick(args), _peer(self))
-            return plain(self, *args, **kwargs)
-
-        send.__name__, send.__qualname__, send.__doc__ = name, f"{owner.__name__}.{name}", plain.__doc__
-        setattr(owner, name, send)
-
-    for name in ("send", "sendall", "sendto"):
-        wrap(socket.socket, name, lambda args: args[0] if args else b"")
-    wrap(socket.socket, "sendmsg", lambda args: b"".join(args[0]) if args else b"")
-    _when_ssl_is_there(lambda ssl: [wrap(ssl.SSLSocket, name, lambda args: args[0] if args else b"") for name in ("send", "write")])
-
-
-def _when_ssl_is_there(patch):
-    """Patch TLS sockets; importing ssl costs 10 ms, so only where it can be imported at all."""
-    try:
-        import ssl
-    except ImportError:
-        return
-    patch(ssl)
-
-
-def _leaves_the_process(sock):
-    """False for socket pairs, which only wake the process's own loops."""
-    try:
-        return bool(sock.getpeername())
-    except OSError:
-        return True
-
-
-def _peer(sock):
-    try:
-        return f"to {sock.getpeername()}"
-    except OSError:
-        return ""
-
-
-def written_bytes():
-    """Bytes this process has passed to write calls so far, by the kernel's count; None where it does not tell.
-
-    What went to standard output and error is taken off: both are plain files in run 2.
-    """
-    try:
-        with open("/proc/self/io", "rb") as file:
-            fields = dict(line.split(b": ") for line in file.read().splitlines())
-        return int(fields[b"wchar"]) - os.fstat(1).st_size - os.fstat(2).st_size
-    except (OSError, KeyError, ValueError):
-        return None
-
-
-def shared_writable_files():
-    """Regular files mapped shared and writable: a forked copy that writes there writes into the user's file."""
-    files = set()
-    try:
-        with open("/proc/self/maps") as maps:
-            for line in maps:
-                fields = line.split(maxsplit=5)
-                if len(fields) == 6 and fields[1].startswith("rw") and fields[1].endswith("s"):
-                    path = fields[5].strip()
-                    if path.startswith("/") and not path.startswith(("/dev/", "/memfd:", "/SYSV")):
-                        files.add(path)
-    except OSError:
-        return []
-    return sorted(files)
+    return os.fspath(path) if isinstance(path, os.PathLike) else str(path)

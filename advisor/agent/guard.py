@@ -1,93 +1,127 @@
 """What a forked copy must do before it runs the user's calls again: die with its parent, and harm nothing.
 
-Three locks, each for what the others miss: audit events refuse what the interpreter is asked for,
-RLIMIT_FSIZE = 0 makes the kernel refuse every write to a regular file (native code included), and
-standard streams lead nowhere.
+Four locks, each for what the others miss: audit events and Python's sockets refuse what the interpreter is asked
+for, and tell what it was; what leads out of the copy is exchanged (`inherited`); Landlock has the kernel refuse
+what native code asks for; and where there is no Landlock, RLIMIT_FSIZE = 0 at least refuses to write files.
 """
 
+from __future__ import annotations
+
+import contextlib
 import ctypes
+import errno
 import functools
-import gc
 import mmap
 import os
 import resource
 import signal
 import sys
 import warnings
+from multiprocessing.util import Finalize
+from typing import TYPE_CHECKING
+
+from . import inherited, landlock
+
+if TYPE_CHECKING:
+    from .effects import Effects
 
 _PR_SET_PDEATHSIG = 1
 _REFUSAL_BYTES = 512
+_RESET_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGUSR1", "SIGUSR2")
+_REFUSED_ERRNOS = frozenset({errno.EFBIG, errno.EBADF, errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class Refusal:
     """The first refused effect of a trial, in memory that all its forked workers share."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.page = mmap.mmap(-1, _REFUSAL_BYTES)
 
-    def note(self, text):
+    def note(self, text: str) -> None:
         """Keep `text` unless one is kept already."""
         if self.page[0] == 0:
             data = text.encode("utf-8", "replace")[: _REFUSAL_BYTES - 1]
             self.page[: len(data)] = data
 
-    def text(self):
+    def text(self) -> str | None:
         """What was refused, or None."""
         data = bytes(self.page).rstrip(b"\0")
         return data.decode("utf-8", "replace") if data else None
 
 
 @functools.cache
-def _libc():
+def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def prepare():
+def prepare() -> None:
     """Load, in the stage, what every forked copy needs, so that none pays for it."""
     _libc()
+    landlock.abi()
     resource.getrlimit(resource.RLIMIT_FSIZE)
 
 
-def isolate(parent):
+def isolate(parent: int) -> None:
     """First lines of a forked copy: own process group, killed with its parent, silent, default signals."""
     os.setpgid(0, 0)
-    _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the line above
-        os._exit(1)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
-        signal.signal(number, signal.SIG_DFL)
+    die_with(parent)
+    for name in _RESET_SIGNALS:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    os.close(null)
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
-    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    if null > 2:  # noqa: PLR2004 - a script may have closed one of the three
+        os.close(null)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115, PTH123 - lives as long as the process
+    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115, PTH123 - as above
+    sys.dont_write_bytecode = True
     warnings.simplefilter("ignore")
 
 
-def lock(effects, refusal):
-    """Refuse side effects from here on; `refusal` tells of them. Nothing to do where the user consented."""
-    if refusal is None:
-        return
-    effects.refused = refusal.note
-    effects.mode = "guard"
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error for the call, not the end of the process
-
-
-def in_worker(parent, effects, refusal):
-    """Initializer of a pool's worker process."""
-    _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when `parent` ends."""
+    if sys.platform.startswith("linux"):
+        _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above
         os._exit(1)
-    lock(effects, refusal)
 
 
-def clear_caches(is_own):
-    """Empty every `functools.lru_cache` of the user's own code: a warm cache is not what run 1 had."""
-    for thing in gc.get_objects():
-        if type(thing) is functools._lru_cache_wrapper:
-            code = getattr(thing.__wrapped__, "__code__", None)
-            if code is not None and is_own(code.co_filename):
-                thing.cache_clear()
+class Lock:
+    """Refuses side effects in one trial, in the copy and in the workers it forks. Picklable to none: it is forked."""
+
+    def __init__(self, effects: Effects) -> None:
+        self.effects = effects
+        self.refusal = Refusal()
+
+    def close(self, report_fd: int, *, has_children: bool, forks: bool) -> None:
+        """Lock a copy before it loads any task. `forks`: it will start a pool of processes."""
+        keep = {report_fd, *self.effects.sockets.safe_fds()}
+        inherited.detach(keep, has_children=has_children)
+        landlock.restrict(self.effects.sockets.safe_ports, semaphores=forks)
+        self.effects.refused = self.refusal.note
+        self.effects.mode = "guard"
+
+    def close_files(self) -> None:
+        """Refuse to write regular files, for kernels without Landlock; a pool must have been started before."""
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        with contextlib.suppress(ValueError):  # not in the main thread: then it was done there
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error for the call, not the end of the process
+
+    def note_unwritten(self) -> None:
+        """Once the calls are over: what they left in buffers of files that were open before is an effect, too."""
+        for path in self.effects.open_files.refused_flushes():
+            self.refusal.note(f"file-write: writes to {path}, which was open already")
+
+    def is_refusal(self, error: BaseException) -> bool:
+        """True for the errors by which the kernel refuses: a recorded call did not raise them."""
+        return isinstance(error, OSError) and error.errno in _REFUSED_ERRNOS
+
+
+def in_worker(parent: int, lock: Lock | None) -> None:
+    """Initializer of a pool's worker process."""
+    die_with(parent)
+    if lock is not None:
+        landlock.restrict(lock.effects.sockets.safe_ports, semaphores=False)
+        lock.close_files()
+        Finalize(None, lock.note_unwritten, exitpriority=0)

@@ -5,92 +5,116 @@ evaluated where and when they were. TICK is a C-level iterator: once a site has 
 lets all but one call in a thousand go straight to `f`, at about 30 ns each.
 """
 
+from __future__ import annotations
+
 import ast
 import builtins
 import importlib.machinery
 import os
 import sys
 import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .recorder import Site
 
 # These look at the frame that calls them, or are syntax in disguise.
 _FRAME_BOUND = frozenset({"super", "locals", "globals", "vars", "dir", "eval", "exec", "__import__", "breakpoint"})
 _CALLEE_CHARS = 60
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-_LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+_Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+_BODY = ("body", "type_params")  # fields of a definition that belong to its own scope; all else to the one around it
+
+NewSite = Callable[..., "Site"]
 
 
 class _Rewriter(ast.NodeTransformer):
     """Wraps the callee of each call that touches a hot line."""
 
-    def __init__(self, path, hot, new_site):
+    def __init__(self, path: str, hot: frozenset[int], new_site: NewSite) -> None:
         self.path = path
         self.hot = hot
         self.new_site = new_site
-        self.scopes = []
+        self.scopes: list[_Scope] = []
         self.loops = 0
 
-    def visit(self, node):
-        if isinstance(node, _SCOPES):
-            return self.in_scope(node)
-        if isinstance(node, _LOOPS):
-            return self.loop(node)
+    def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, _Scope):
+            return self.scope(node)
+        if isinstance(node, ast.For | ast.AsyncFor):
+            return self.for_loop(node)
+        if isinstance(node, ast.While):
+            return self.parts(node, node._fields, in_loop=True)
+        if isinstance(node, _Comprehension):
+            return self.comprehension(node)
         if isinstance(node, ast.JoinedStr):
             return node  # positions inside f-strings are not reliable before 3.12
         if isinstance(node, ast.Call):
             return self.call(node)
         return self.generic_visit(node)
 
-    def in_scope(self, node):
-        self.scopes.append((node, self.loops))
+    def parts(self, node: ast.AST, fields: Iterable[str], *, in_loop: bool = False) -> ast.AST:
+        """Visit some fields of `node`."""
+        self.loops += in_loop
+        for field in fields:
+            value = getattr(node, field, None)
+            if isinstance(value, list):
+                value[:] = [self.visit(part) if isinstance(part, ast.AST) else part for part in value]
+            elif isinstance(value, ast.AST):
+                setattr(node, field, self.visit(value))
+        self.loops -= in_loop
+        return node
+
+    def scope(self, node: _Scope) -> ast.AST:
+        """Decorators, defaults and bases run where the definition stands, its body in a scope of its own."""
+        self.parts(node, [field for field in node._fields if field not in _BODY])
+        loops = self.loops
         # A lambda inside a loop is one of the loop's tasks; a def starts afresh.
-        self.loops = self.loops if isinstance(node, ast.Lambda) else 0
+        self.loops = loops if isinstance(node, ast.Lambda) else 0
+        self.scopes.append(node)
+        self.parts(node, _BODY)
+        self.scopes.pop()
+        self.loops = loops
+        return node
+
+    def for_loop(self, node: ast.For | ast.AsyncFor) -> ast.AST:
+        """What a loop iterates over, and its else, are evaluated once: no tasks of the loop."""
+        self.parts(node, ["iter", "orelse"])
+        return self.parts(node, ["target", "body"], in_loop=True)
+
+    def comprehension(self, node: _Comprehension) -> ast.AST:
+        """As a loop; of several `for`, the first one's source is evaluated once."""
+        first, *others = node.generators
+        self.parts(first, ["iter"])
+        self.parts(first, ["target", "ifs"], in_loop=True)
+        for other in others:
+            self.parts(other, other._fields, in_loop=True)
+        return self.parts(node, [field for field in node._fields if field != "generators"], in_loop=True)
+
+    def call(self, node: ast.Call) -> ast.AST:
+        last = node.end_lineno or node.lineno
+        text = ast.unparse(node.func)[:_CALLEE_CHARS] if self.hot.intersection(range(node.lineno, last + 1)) else ""
+        in_loop = self.loops > 0
         self.generic_visit(node)
-        self.loops = self.scopes.pop()[1]
+        if text and text not in _FRAME_BOUND:
+            site = self.new_site(
+                file=self.path,
+                line=node.lineno,
+                end_line=last,
+                column=node.col_offset,
+                function=self.qualname(),
+                callee=text,
+                in_loop=in_loop,
+                kind="call",
+            )
+            node.func = self.wrapped(node.func, site)
         return node
 
-    def loop(self, node):
-        """What a loop iterates over is evaluated once: it is not one of the loop's tasks."""
-        source = node if isinstance(node, (ast.For, ast.AsyncFor)) else getattr(node, "generators", [None])[0]
-        if source is not None:
-            source.iter = self.visit(source.iter)
-        self.loops += 1
-        for field, value in ast.iter_fields(node):
-            self.loop_part(node, field, value, source)
-        self.loops -= 1
-        return node
-
-    def loop_part(self, node, field, value, source):
-        if node is source and field == "iter":
-            return
-        if isinstance(value, list):
-            value[:] = [part if part is source else self.visit(part) for part in value]
-        elif isinstance(value, ast.AST):
-            setattr(node, field, self.visit(value))
-        if field == "generators" and source is not None:
-            source.target = self.visit(source.target)
-            source.ifs = [self.visit(test) for test in source.ifs]
-
-    def call(self, node):
-        span = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-        text = ast.unparse(node.func)[:_CALLEE_CHARS] if self.hot.intersection(span) else ""
-        self.generic_visit(node)
-        if not text or text in _FRAME_BOUND:
-            return node
-        site = self.new_site(
-            file=self.path,
-            line=node.lineno,
-            end_line=span[-1],
-            column=node.col_offset,
-            function=self.qualname(),
-            callee=text,
-            in_loop=self.loops > 0,
-        )
-        node.func = self.wrapped(node.func, site)
-        return node
-
-    def qualname(self):
+    def qualname(self) -> str:
+        """Name of the scope under way, as `co_qualname` has it."""
         parts = []
-        for scope, _ in self.scopes:
+        for scope in self.scopes:
             parts.append("<lambda>" if isinstance(scope, ast.Lambda) else scope.name)
             if not isinstance(scope, ast.ClassDef):
                 parts.append("<locals>")
@@ -98,26 +122,31 @@ class _Rewriter(ast.NodeTransformer):
             parts.pop()
         return ".".join(parts) or "<module>"
 
-    def wrapped(self, func, site):
-        wrap = _at(ast.Call(func=_name(site.wrap_name), args=[func], keywords=[]), func)
-        if not _is_simple(func):
-            return wrap
+    def wrapped(self, func: ast.expr, site: Site) -> ast.expr:
+        """The expression to call instead of `func`."""
+        ticked = _is_simple(func)
+        setattr(builtins, site.wrap_name, site.wrap if ticked else site.wrap_unticked)
+        wrap = ast.Call(func=_name(site.wrap_name), args=[func], keywords=[])
+        if not ticked:
+            return _at(wrap, func)
+        setattr(builtins, site.tick_name, site.tick)
         tick = ast.Call(func=_name(site.tick_name), args=[], keywords=[])
         return _at(ast.IfExp(test=tick, body=func, orelse=wrap), func)
 
 
-def _name(text):
+def _name(text: str) -> ast.Name:
     return ast.Name(id=text, ctx=ast.Load())
 
 
-def _at(node, where):
+def _at(node: ast.expr, where: ast.expr) -> ast.expr:
+    """Give what is new in `node` the place of `where`, so that tracebacks show the user's lines."""
     for part in ast.walk(node):
         if not hasattr(part, "lineno") and isinstance(part, ast.expr):
             ast.copy_location(part, where)
     return node
 
 
-def _is_simple(node):
+def _is_simple(node: ast.expr) -> bool:
     """True for `name` and `name.attribute...`: cheap, harmless and small to have twice in the code."""
     while isinstance(node, ast.Attribute):
         node = node.value
@@ -127,45 +156,45 @@ def _is_simple(node):
 class Instrumenter:
     """Compiles hot files with the recorder in, and knows the way back to the user's own code."""
 
-    def __init__(self, hot_lines, new_site):
+    def __init__(self, hot_lines: Mapping[str, Iterable[int]], new_site: NewSite) -> None:
         """`hot_lines` maps an absolute path to its hot lines; `new_site(**where)` makes a recorder site."""
         self.hot = {path: frozenset(lines) for path, lines in hot_lines.items()}
         self.new_site = new_site
-        self.plain_code = {}
+        self.plain_code: dict[int, tuple[types.CodeType, types.CodeType]] = {}
 
-    def compile(self, source, path):
+    def compile(self, source: bytes | str, path: str) -> types.CodeType:
         """Code object of `source`; instrumented where `path` has hot lines."""
-        plain = compile(source, path, "exec", dont_inherit=True)
-        absolute = os.path.abspath(path)
-        hot = self.hot.get(absolute) or self.hot.get(os.path.realpath(path))
+        plain: types.CodeType = compile(source, path, "exec", dont_inherit=True)
+        hot = self.hot_lines_of(path)
         if not hot:
             return plain
         try:
-            tree = _Rewriter(absolute, hot, self._make_site).visit(ast.parse(source, path))
-            code = compile(tree, path, "exec", dont_inherit=True)
-        except (SyntaxError, RecursionError, ValueError):  # too deep to rewrite: run it as it is
+            tree = _Rewriter(os.path.abspath(path), hot, self.new_site).visit(ast.parse(source, path))
+            code: types.CodeType = compile(tree, path, "exec", dont_inherit=True)
+            self._pair(code, plain)
+        except (SyntaxError, RecursionError, ValueError):  # too deep to rewrite, or not to be paired: run it as it is
             return plain
-        self._pair(code, plain)
         return code
 
-    def _make_site(self, **where):
-        site = self.new_site(**where)
-        setattr(builtins, site.wrap_name, site.wrap)
-        setattr(builtins, site.tick_name, site.tick)
-        return site
+    def hot_lines_of(self, path: str) -> frozenset[int]:
+        """Hot lines of the file `path`, by its own name or that of what it links to."""
+        return self.hot.get(os.path.abspath(path)) or self.hot.get(os.path.realpath(path)) or frozenset()
 
-    def _pair(self, ours, plain):
+    def _pair(self, ours: types.CodeType, plain: types.CodeType) -> None:
+        """Remember which code object is which. Raises ValueError where they do not have the same parts."""
         self.plain_code[id(ours)] = (ours, plain)
         nested = [const for const in ours.co_consts if isinstance(const, types.CodeType)]
         originals = [const for const in plain.co_consts if isinstance(const, types.CodeType)]
         for left, right in zip(nested, originals, strict=True):
+            if left.co_name != right.co_name:
+                raise ValueError(f"{left.co_name} is not {right.co_name}")
             self._pair(left, right)
 
-    def install(self):
+    def install(self) -> None:
         """Put the import hook first."""
         sys.meta_path.insert(0, _Finder(self))
 
-    def restore(self, functions):
+    def restore(self, functions: Iterable[types.FunctionType]) -> None:
         """Give `functions` the user's own code back: trials measure that and nothing else."""
         for function in functions:
             found = self.plain_code.get(id(function.__code__))
@@ -176,15 +205,16 @@ class Instrumenter:
 class _Finder:
     """Hands out hot modules with our loader and leaves all others to the next finder."""
 
-    def __init__(self, instrumenter):
+    def __init__(self, instrumenter: Instrumenter) -> None:
         self.instrumenter = instrumenter
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is None or type(spec.loader) is not importlib.machinery.SourceFileLoader:
             return None
-        origin = os.path.abspath(spec.origin)
-        if origin not in self.instrumenter.hot and os.path.realpath(origin) not in self.instrumenter.hot:
+        if not self.instrumenter.hot_lines_of(spec.loader.path):
             return None
         spec.loader = _Loader(spec.loader.name, spec.loader.path, self.instrumenter)
         return spec
@@ -193,10 +223,10 @@ class _Finder:
 class _Loader(importlib.machinery.SourceFileLoader):
     """A source loader that neither reads nor writes cached byte code."""
 
-    def __init__(self, name, path, instrumenter):
+    def __init__(self, name: str, path: str, instrumenter: Instrumenter) -> None:
         super().__init__(name, path)
         self.instrumenter = instrumenter
 
-    def get_code(self, fullname):
+    def get_code(self, fullname: str) -> types.CodeType:
         path = self.get_filename(fullname)
         return self.instrumenter.compile(self.get_data(path), path)

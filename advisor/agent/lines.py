@@ -1,13 +1,20 @@
 """Line figures of replayed calls by line_profiler, in a forked copy of their own and within a time bound."""
 
-import gc
+from __future__ import annotations
+
 import inspect
 import sys
 import time
 import types
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .recorder import Site
+    from .stage import Stage
 
 
-def run_lines(site, order, stage):
+def run_lines(site: Site, order: dict[str, Any], stage: Stage) -> dict[str, Any]:
     """Replay calls of `site` under line_profiler for about `order["limit_s"]`; returns hits and seconds a line."""
     if order["library"]:
         sys.path.append(order["library"])
@@ -16,38 +23,38 @@ def run_lines(site, order, stage):
     except Exception as error:  # missing, or built for another Python
         return {"error": f"{type(error).__name__}: {error}", "lines": []}
     profiler = LineProfiler()
-    for function in _functions(order["functions"], site.target):
+    for function in _functions(order["functions"], site.target, stage.functions):
         profiler.add_function(function)
-    calls, wall_s = _replay(profiler, site, order["limit_s"], stage)
+    stage.lock(forks=False)
+    calls, wall_s = _replay(profiler, site, order["limit_s"])
     return {"error": None, "calls": calls, "wall_s": wall_s, "lines": _figures(profiler)}
 
 
-def _functions(wanted, target):
-    """The live functions that hold one of the places in `wanted` (file, line), and the callee itself."""
-    places = {}
+def _functions(
+    wanted: Iterable[tuple[str, int]], target: object, functions: Iterable[types.FunctionType]
+) -> list[types.FunctionType]:
+    """Those of `functions` that hold one of the places in `wanted` (file, line), and the callee itself."""
+    places: dict[str, set[int]] = {}
     for file, line in wanted:
         places.setdefault(file, set()).add(line)
     found = [
-        thing
-        for thing in gc.get_objects()
-        if type(thing) is types.FunctionType and thing.__code__.co_filename in places
-        and places[thing.__code__.co_filename].intersection(line for _, _, line in thing.__code__.co_lines())
+        function
+        for function in functions
+        if (lines := places.get(function.__code__.co_filename))
+        and lines.intersection(line for _, _, line in function.__code__.co_lines() if line is not None)
     ]
-    callee = inspect.unwrap(target) if callable(target) else target
+    callee: object = inspect.unwrap(target) if callable(target) else target
     callee = getattr(callee, "__func__", callee)
-    if type(callee) is types.FunctionType and callee not in found:
+    if isinstance(callee, types.FunctionType) and callee not in found:
         found.append(callee)
     return found
 
 
-def _replay(profiler, site, limit_s, stage):
-    from . import guard
-
-    guard.lock(stage.effects, None if stage.replay_effects else guard.Refusal())
+def _replay(profiler: Any, site: Site, limit_s: float) -> tuple[int, float]:
     began, calls = time.perf_counter(), 0
     profiler.enable_by_count()
     try:
-        for task in site.sample:
+        for task in site.sample.tasks:
             function, args, kwargs = task.load()
             function(*args, **kwargs)
             calls += 1
@@ -60,7 +67,7 @@ def _replay(profiler, site, limit_s, stage):
     return calls, time.perf_counter() - began
 
 
-def _figures(profiler):
+def _figures(profiler: Any) -> list[dict[str, Any]]:
     stats = profiler.get_stats()
     return [
         {"file": file, "line": line, "hits": hits, "time_s": ticks * stats.unit}

@@ -1,12 +1,15 @@
 """What a trial cost: CPU seconds, context switches and memory, by the kernel's own counts."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import resource
+from collections.abc import Iterable
 
 
-def usage(workers):
-    """(cpu_s, voluntary, involuntary) of this process and of the live worker processes so far."""
+def usage(workers: Iterable[int]) -> list[float]:
+    """[cpu_s, voluntary, involuntary] of this process and of the live worker processes so far."""
     own = resource.getrusage(resource.RUSAGE_SELF)
     total = [own.ru_utime + own.ru_stime, own.ru_nvcsw, own.ru_nivcsw]
     for pid in workers:
@@ -15,7 +18,7 @@ def usage(workers):
     return total
 
 
-def _process_usage(pid):
+def _process_usage(pid: int) -> list[float]:
     total = [0.0, 0, 0]
     with contextlib.suppress(OSError):
         for tid in os.listdir(f"/proc/{pid}/task"):
@@ -30,7 +33,7 @@ def _process_usage(pid):
     return total
 
 
-def tree_memory(root, stage):
+def tree_memory(root: int, stage: int) -> int | None:
     """Bytes the tree below `root` would take without the stage it was forked from.
 
     Proportional set sizes of the tree, plus the stage's share of pages it has in common with others: the
@@ -48,7 +51,7 @@ def tree_memory(root, stage):
     return total
 
 
-def descendants(root):
+def descendants(root: int) -> list[int]:
     """`root` and all processes below it."""
     found = [root]
     for pid in found:
@@ -59,7 +62,7 @@ def descendants(root):
     return found
 
 
-def _rollup(pid):
+def _rollup(pid: int) -> dict[str, int]:
     sizes = {}
     with open(f"/proc/{pid}/smaps_rollup") as file:
         next(file)

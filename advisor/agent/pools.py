@@ -1,60 +1,87 @@
 """Record the tasks that the script hands to a pool of its own: the user's callable, not the pool's wrapper."""
 
+from __future__ import annotations
+
 import concurrent.futures
 import concurrent.futures.process
 import concurrent.futures.thread
 import contextlib
 import functools
+import inspect
 import multiprocessing.pool
 import os
 import sys
 import threading
+from collections.abc import Callable, Iterable, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from .recorder import Gate
+
+if TYPE_CHECKING:
+    from .recorder import Recorder, Site
 
 _NAME_CHARS = 60
+_THREAD_POOLS = (concurrent.futures.ThreadPoolExecutor, multiprocessing.pool.ThreadPool)
+
+Arguments = inspect.BoundArguments
+# What a replacement does to the arguments of a pool's method before that runs, and after it (given its result).
+Before = Callable[["Site", Arguments], "Callable[[Any], None] | None"]
 
 
 class Pools:
     """Patches the pool classes of the standard library; each place that submits becomes a site of kind "pool"."""
 
-    def __init__(self, recorder, is_own):
+    def __init__(self, recorder: Recorder, is_own: Callable[[str], bool]) -> None:
         """`is_own(path)` tells the user's own files."""
         self.recorder = recorder
         self.is_own = is_own
-        self.sites = {}
+        self.sites: dict[tuple[str, int, str], Site] = {}
         self.inside = threading.local()
 
-    def install(self):
-        """Patch the classes in place; subclasses such as joblib's inherit it."""
-        thread_pool = concurrent.futures.thread.ThreadPoolExecutor
-        process_pool = concurrent.futures.process.ProcessPoolExecutor
-        self.patch(thread_pool, "submit", self.thread_submit)
-        self.patch(process_pool, "submit", self.process_submit)
-        self.patch(process_pool, "map", self.process_map)
-        self.recorder.passed_by.add(concurrent.futures.Executor.map)
+    def install(self) -> None:
+        """Patch the classes in place; subclasses inherit it."""
+        threads = concurrent.futures.thread.ThreadPoolExecutor
+        processes = concurrent.futures.process.ProcessPoolExecutor
         pool = multiprocessing.pool.Pool
-        self.patch(pool, "apply_async", self.pool_apply)
-        self.patch(pool, "_map_async", self.pool_map)
-        self.patch(pool, "imap", self.pool_imap)
-        self.patch(pool, "imap_unordered", self.pool_imap)
-        for name in ("apply", "map", "map_async", "starmap", "starmap_async"):
-            self.recorder.passed_by.add(getattr(pool, name))
+        self.patch(threads, "submit", _run_recorded)
+        self.patch(processes, "submit", _note_submitted)
+        self.patch(processes, "map", _note_mapped)
+        self.patch(pool, "apply_async", _by_kind(_note_applied))
+        self.patch(pool, "_map_async", _by_kind(_note_items))
+        for name in ("imap", "imap_unordered"):
+            self.patch(pool, name, _by_kind(_note_lazily))
+        passed_by = [concurrent.futures.Executor.map, pool.apply, pool.map, pool.map_async, pool.starmap]
+        self.recorder.passed_by.update(passed_by, [pool.starmap_async])
 
-    def patch(self, owner, name, replacement):
+    def patch(self, owner: type, name: str, before: Before) -> None:
+        """Have `before` see each outermost call of a pool's method from the user's code."""
         plain = getattr(owner, name)
+        signature = inspect.signature(plain)
 
         @functools.wraps(plain)
-        def patched(pool, function, *args, **kwargs):
-            site = self.site(pool, function)
+        def patched(*args: Any, **kwargs: Any) -> Any:
+            if not self.recorder.recording or getattr(self.inside, "now", False):
+                return plain(*args, **kwargs)
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError:  # the method itself will say so
+                return plain(*args, **kwargs)
+            site = self.site(bound, sys._getframe(1))
             if site is None:
-                return plain(pool, function, *args, **kwargs)
-            with self.ours():
-                return replacement(plain, pool, site, function, args, kwargs)
+                return plain(*args, **kwargs)
+            with self.outermost():
+                after = before(site, bound)
+                result = plain(*bound.args, **bound.kwargs)
+            if after is not None:
+                after(result)
+            return result
 
         setattr(owner, name, patched)
         self.recorder.passed_by.add(patched)
 
     @contextlib.contextmanager
-    def ours(self):
+    def outermost(self) -> Iterator[None]:
         """Pool methods call each other; the outermost records."""
         self.inside.now = True
         try:
@@ -62,28 +89,27 @@ class Pools:
         finally:
             self.inside.now = False
 
-    def site(self, pool, function):
-        """The site of this submission, or None where it is not the user's or recorded further out."""
-        if not self.recorder.recording or getattr(self.inside, "now", False):
+    def site(self, bound: Arguments, caller: FrameType | None) -> Site | None:
+        """The site of this submission, or None where none of the user's code is on the stack."""
+        while caller is not None and not self.is_own(caller.f_code.co_filename):
+            caller = caller.f_back
+        if caller is None:
             return None
-        frame = sys._getframe(2)
-        while frame is not None and not self.is_own(frame.f_code.co_filename):
-            frame = frame.f_back
-        if frame is None:
-            return None
+        pool, function = bound.args[0], _function(bound)
         name = getattr(function, "__qualname__", None) or type(function).__name__
-        key = (frame.f_code.co_filename, frame.f_lineno, name)
+        key = (caller.f_code.co_filename, caller.f_lineno or 0, name)
         if key not in self.sites:
-            self.sites[key] = self.new_site(frame, name, function)
+            self.sites[key] = self.new_site(caller, name, function)
         site = self.sites[key]
         site.current = _mix(pool, site.current)
         return site
 
-    def new_site(self, frame, name, function):
+    def new_site(self, frame: FrameType, name: str, function: Callable[..., Any]) -> Site:
+        line = frame.f_lineno or 0
         site = self.recorder.new_site(
             file=os.path.abspath(frame.f_code.co_filename),
-            line=frame.f_lineno,
-            end_line=frame.f_lineno,
+            line=line,
+            end_line=line,
             column=0,
             function=frame.f_code.co_qualname,
             callee=name[:_NAME_CHARS],
@@ -93,58 +119,79 @@ class Pools:
         site.target = function
         return site
 
-    @staticmethod
-    def thread_submit(plain, pool, site, function, args, kwargs):
-        return plain(pool, functools.partial(site.call, function), *args, **kwargs)
 
-    @staticmethod
-    def process_submit(plain, pool, site, function, args, kwargs):
-        task = site.note(function, args, kwargs)
-        future = plain(pool, function, *args, **kwargs)
-        future.add_done_callback(functools.partial(site.returned, task))
-        return future
+def _name_of_function(bound: Arguments) -> str:
+    """Name of the parameter that takes the user's callable: the one behind `self`."""
+    return list(bound.signature.parameters)[1]
 
-    @staticmethod
-    def process_map(plain, pool, site, function, iterables, kwargs):
-        columns = [list(iterable) for iterable in iterables]
-        for args in zip(*columns, strict=False):
-            site.note(function, args, {})
-        return plain(pool, function, *columns, **kwargs)
 
-    @staticmethod
-    def pool_apply(plain, pool, site, function, args, kwargs):
-        call_args = args[0] if args else kwargs.get("args", ())
-        call_kwargs = args[1] if len(args) > 1 else kwargs.get("kwds", {})
-        site.note(function, tuple(call_args), dict(call_kwargs))
-        return plain(pool, function, *args, **kwargs)
+def _function(bound: Arguments) -> Callable[..., Any]:
+    function: Callable[..., Any] = bound.arguments[_name_of_function(bound)]
+    return function
 
-    @staticmethod
-    def pool_map(plain, pool, site, function, args, kwargs):
-        items = list(args[0])
-        starred = args[1] is multiprocessing.pool.starmapstar
+
+def _run_recorded(site: Site, bound: Arguments) -> None:
+    """Tasks that run in this process run through the recorder."""
+    bound.arguments[_name_of_function(bound)] = Gate(site.gated, _function(bound))
+
+
+def _by_kind(noted: Before) -> Before:
+    """Methods of `multiprocessing.pool.Pool` serve pools of threads, too."""
+
+    def before(site: Site, bound: Arguments) -> Callable[[Any], None] | None:
+        threads = isinstance(bound.args[0], multiprocessing.pool.ThreadPool)
+        return (_run_recorded if threads else noted)(site, bound)
+
+    return before
+
+
+def _note_submitted(site: Site, bound: Arguments) -> Callable[[Any], None]:
+    task = site.note(_function(bound), bound.arguments.get("args", ()), bound.arguments.get("kwargs", {}))
+    return lambda future: future.add_done_callback(functools.partial(site.returned, task))
+
+
+def _note_mapped(site: Site, bound: Arguments) -> None:
+    rows = list(zip(*bound.arguments.get("iterables", ()), strict=False))  # one of them may be endless
+    for row in rows:
+        site.note(_function(bound), row, {})
+    if rows:
+        bound.arguments["iterables"] = tuple(zip(*rows, strict=True))
+
+
+def _note_applied(site: Site, bound: Arguments) -> None:
+    args = _unpacked(bound.arguments.get("args", ()))
+    site.note(_function(bound), args, dict(bound.arguments.get("kwds") or {}))
+
+
+def _note_items(site: Site, bound: Arguments) -> None:
+    items = list(bound.arguments["iterable"])
+    starred = bound.arguments["mapper"] is multiprocessing.pool.starmapstar  # type: ignore[attr-defined]
+    for item in items:
+        site.note(_function(bound), _unpacked(item) if starred else (item,), {})
+    bound.arguments["iterable"] = items
+
+
+def _unpacked(item: Any) -> tuple[Any, ...]:
+    return tuple(item) if isinstance(item, Iterable) else ()
+
+
+def _note_lazily(site: Site, bound: Arguments) -> None:
+    def noted(items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
-            site.note(function, tuple(item) if starred else (item,), {})
-        return plain(pool, function, items, *args[1:], **kwargs)
+            site.note(_function(bound), (item,), {})
+            yield item
 
-    @staticmethod
-    def pool_imap(plain, pool, site, function, args, kwargs):
-        def noted(items):
-            for item in items:
-                site.note(function, (item,), {})
-                yield item
-
-        return plain(pool, function, noted(args[0]), *args[1:], **kwargs)
+    bound.arguments["iterable"] = noted(bound.arguments["iterable"])
 
 
-def _mix(pool, before):
+def _mix(pool: Any, before: dict[str, Any] | None) -> dict[str, Any]:
     """How the pool runs its tasks, as the wire form of a mix; the largest seen at this place."""
     size = getattr(pool, "_max_workers", None) or getattr(pool, "_processes", None) or 1
-    threads = isinstance(pool, (concurrent.futures.ThreadPoolExecutor, multiprocessing.pool.ThreadPool))
-    mix = {
+    if before is not None and before["processes"] * before["threads_per_process"] >= size:
+        return before
+    threads = isinstance(pool, _THREAD_POOLS)
+    return {
         "backend": "threads" if threads else "processes",
         "processes": 1 if threads else size,
         "threads_per_process": size if threads else 1,
     }
-    if before and before["processes"] * before["threads_per_process"] >= size:
-        return before
-    return mix

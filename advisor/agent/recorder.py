@@ -1,392 +1,348 @@
-"""The recorder: a sample of the calls of each hot site, with what is needed to run them again.
+"""The recorder: every call of a hot site passes through here, and some are kept to be run again."""
 
-A site keeps a reservoir sample (Vitter's algorithm R) of its calls. Arguments are pickled at the moment of
-the call, so that a later mutation cannot reach them; immutable ones are kept as they are, and what cannot be
-pickled is kept as a live reference and marked so.
-"""
+from __future__ import annotations
 
 import _thread
 import builtins
 import functools
-import inspect
 import itertools
-import pickle
-import random
 import time
 import types
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from .digest import digest
-from .effects import written_bytes
+from .effects import Effects, Notes
+from .openfiles import written_bytes
+from .sample import SITE_BYTES, Sample, Task, TooMuchError, is_immutable, pickled
+from .witness import RecentResults, Witness
 
-SAMPLE_CALLS = 512  # calls kept a site: enough for 64 workers to run several tasks each
-SITE_BYTES = 128 * 2**20  # pickled arguments kept a site
-WITNESS_CALLS = 4  # calls whose arguments, globals and writes are compared before and after
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+WITNESS_CALLS = 4  # calls whose arguments, globals and files are compared before and after
 OFF_AFTER_CALLS = 2_000  # a site called this often ...
 OFF_BELOW_S = 100e-6  # ... for less than this each is sampled from then on
 OFF_PERIOD = 1_024  # one call in so many
-_RECENT_RESULTS = 8
+_WEIGHED_RESULTS = 4
 _DIGEST_S = 0.05  # a result that takes longer than this to digest is not digested again at its site
-_IMMUTABLE = (int, float, str, bytes, bool, complex, type(None))
-_DEFERRED = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
+_PICKLE_AT_LEAST_S = 0.5  # what the first pickle of a site may take, whatever is left of the allowance
+# Functions of these look at the frame that calls them, and must find the user's.
+_FRAME_READERS = frozenset(
+    {"abc", "collections", "dataclasses", "enum", "inspect", "logging", "sys", "traceback", "types", "typing", "warnings"}
+)
 
-
-class Task:
-    """One recorded call: everything a replay needs."""
-
-    __slots__ = ("args", "data", "digest", "function", "index", "kwargs")
-
-    def __init__(self, index, function):
-        self.index = index
-        self.function = function
-        self.data = None
-        self.args = self.kwargs = None
-        self.digest = ""
-
-    def load(self):
-        """A fresh (function, args, kwargs); shared, not fresh, where the arguments are kept live."""
-        if self.data is None:
-            return self.function, self.args, self.kwargs
-        args, kwargs = pickle.loads(self.data)
-        return self.function, args, kwargs
-
-    @property
-    def size(self):
-        """Bytes the kept arguments take, as far as known."""
-        if self.data is not None:
-            return len(self.data)
-        return sum(len(arg) for arg in self.args if type(arg) in (str, bytes))
+Function = Callable[..., Any]
 
 
 class Allowance:
     """How long recording may take in all; what is over is not recorded, and the script goes on."""
 
-    def __init__(self, seconds):
+    def __init__(self, seconds: float) -> None:
         self.left_s = seconds
 
-    def spend(self, seconds):
+    def spend(self, seconds: float) -> None:
+        """Take `seconds` off."""
         self.left_s -= seconds
 
 
+def _same(function: Function) -> Function:
+    return function
+
+
+class Gate(functools.partial):  # type: ignore[type-arg]  # not generic at run time on 3.11
+    """The user's function on its way through `Site.gated`; pickled, it is the user's function alone."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _same, (self.args[0],)
+
+
 class Site:
-    """One call expression of the user's code, or one pool."""
+    """One call expression of the user's code, or one pool.
+
+    `where` are its place and kind as the host knows them. `calls` is exact: `wrap` or `gated` counts each call,
+    also while most of them only pass `tick`.
+    """
 
     numbers = itertools.count(1)
 
-    def __init__(self, recorder, *, file, line, end_line, column, function, callee, in_loop, kind="call"):
+    def __init__(self, recorder: Recorder, where: dict[str, Any]) -> None:
         self.recorder = recorder
         self.id = f"c{next(self.numbers)}"
-        self.where = {
-            "file": file,
-            "line": line,
-            "end_line": end_line,
-            "column": column,
-            "function": function,
-            "callee": callee,
-            "in_loop": in_loop,
-            "kind": kind,
-        }
-        self.wrap_name = f"__advisor_wrap_{self.id}"
-        self.tick_name = f"__advisor_tick_{self.id}"
-        self.tick = itertools.repeat(0).__next__
+        self.where = where
+        # One underscore: two would be mangled inside the user's classes.
+        self.wrap_name = f"_advisor_wrap_{self.id}"
+        self.tick_name = f"_advisor_tick_{self.id}"
+        self.tick: Callable[[], int] = itertools.repeat(0).__next__
         self.period = 1
         self.calls = 0
         self.traced_s = 0.0
-        self.sample = []
-        self.early = []
-        self.offered = 0
-        self.bytes = 0
-        self.target = None
+        self.sample = Sample()
+        self.target: Function | None = None
         self.deferred = False
-        self.current = None
-        self.threads = set()
-        self.pickle_error = None
-        self.pickle_s = 0.0
-        self.argument_bytes = []
-        self.result_bytes = []
+        self.current: dict[str, Any] | None = None
+        self.inside: set[int] = set()
+        self.most_inside = 0
+        self.pickle_error: str | None = None
+        self.pickle_s: list[float] = []
+        self.argument_bytes: list[int] = []
+        self.result_bytes: list[int] = []
         self.reused = 0
-        self.recent = []
-        self.mutated = {}
-        self.touched = {}
-        self.notes = {}
+        self.results = RecentResults()
+        self.mutated: set[str] = set()
+        self.touched: dict[str, object] = {}
+        self.notes = Notes(self.id)
+        self.witnessed = 0
         self.digesting = True
-        self.random = random.Random(0)  # noqa: S311 - a reservoir, not a secret; the script's own stream stays untouched
+        self.mapped: Site | None = None
 
     # --- the path of every call -------------------------------------------------------------------
 
-    def wrap(self, function):
-        """What the rewritten source calls in place of `function`."""
-        if not self.recorder.recording or self.recorder.passes_by(function):
+    def wrap(self, function: Function) -> Function:
+        """What the rewritten source calls in place of `function`, unless `tick` lets it pass."""
+        if not self.recorder.recording or self.recorder.leaves_alone(function):
             return function
         if function is map:
             return self.map
-        return functools.partial(self.call, function)
+        index = self.count()
+        if _thread.get_ident() in self.inside:  # a call inside a call of the same site is no task by itself
+            return function
+        return functools.partial(self.call, index, function)
 
-    def map(self, function, *iterables):
+    def wrap_unticked(self, function: Function) -> Function:
+        """As `wrap`, for a callee that the source has only once: it could not ask `tick`."""
+        return function if self.tick() else self.wrap(function)
+
+    def map(self, function: Function, *iterables: Any) -> Iterator[Any]:
         """The builtin `map`: its function is the task, not the call of `map`."""
-        self.where.update(callee=getattr(function, "__qualname__", "map"), in_loop=True)
-        return map(functools.partial(self.call, function), *iterables)
+        if self.mapped is None:
+            name = getattr(function, "__qualname__", None) or "map"
+            self.mapped = self.recorder.new_site(**{**self.where, "callee": name, "in_loop": True})
+        return map(Gate(self.mapped.gated, function), *iterables)
 
-    def call(self, function, /, *args, **kwargs):
-        """Run one call of the user's and record it."""
-        if not self.recorder.recording:
+    def gated(self, function: Function, /, *args: Any, **kwargs: Any) -> Any:
+        """Run and count one call that no rewritten source has counted."""
+        if self.tick() or not self.recorder.recording:
             return function(*args, **kwargs)
-        task, witness = self.before(function, args, kwargs)
-        effects = self.recorder.effects
-        effects.enter(self.notes)
+        return self.call(self.count(), function, *args, **kwargs)
+
+    def count(self) -> int:
+        """Count one call (or the period it stands for); its number. No thread can cut in between the two lines."""
+        index = self.calls
+        self.calls = index + self.period
+        if index >= OFF_AFTER_CALLS and self.period == 1 and self.traced_s <= OFF_AFTER_CALLS * OFF_BELOW_S:
+            self.slow_down()
+        return index
+
+    def call(self, index: int, function: Function, /, *args: Any, **kwargs: Any) -> Any:
+        """Run one call of the user's and record it."""
+        recorder = self.recorder
+        if not recorder.recording:
+            return function(*args, **kwargs)
+        task, witness, written = self.before(index, function, args, kwargs)
+        thread, stack = _thread.get_ident(), recorder.effects.stack()
+        outermost = thread not in self.inside
+        self.enter(thread)
+        stack.append(self.notes)
         began = time.perf_counter()
         try:
             result = function(*args, **kwargs)
+        except BaseException:
+            if task is not None:
+                self.sample.drop(task)
+            raise
         finally:
-            self.traced_s += (time.perf_counter() - began) * self.period
-            effects.leave()
-        self.after(task, witness, result)
+            if outermost:
+                self.traced_s += (time.perf_counter() - began) * self.period
+                self.inside.discard(thread)
+            stack.pop()
+            if written is not None:
+                self.look_at_writes(witness, written)
+        self.after(task, witness, result, args, kwargs)
         return result
 
-    def before(self, function, args, kwargs):
-        index = self.calls
-        self.calls = index + self.period
+    def enter(self, thread: int) -> None:
+        self.inside.add(thread)
+        if len(self.inside) > self.most_inside:
+            self.most_inside = len(self.inside)
+
+    def before(
+        self, index: int, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Task | None, Witness | None, int | None]:
+        """Record what is known before the call: task, witness and bytes written so far, where it is chosen."""
         if self.target is None:
             self.target = function
-        self.threads.add(_thread.get_ident())
-        if index == OFF_AFTER_CALLS and self.period == 1:
-            self.slow_down()
-        self.look_for_reuse(args, kwargs)
-        slot = self.choose()
-        if slot is None or self.recorder.allowance.left_s <= 0:
-            return None, None
+        if self.results.are_in(args, kwargs):
+            self.reused += 1
+        slot = self.sample.choose()
+        allowance = self.recorder.allowance
+        if slot is None or allowance.left_s <= 0:
+            return None, None, None
         began = time.perf_counter()
-        task = self.capture(Task(index, function), args, kwargs)
-        self.keep(slot, task)
-        witness = Witness(function, args, kwargs) if index < WITNESS_CALLS else None
-        self.recorder.allowance.spend(time.perf_counter() - began)
-        return task, witness
+        task = self.capture(index, function, args, kwargs)
+        if task is not None:
+            self.sample.keep(slot, task)
+        witness = None
+        if self.witnessed < WITNESS_CALLS:
+            self.witnessed += 1
+            witness = Witness(function, args, kwargs, self.recorder.effects.open_files)
+        written = written_bytes()
+        allowance.spend(time.perf_counter() - began)
+        return task, witness, -1 if written is None else written
 
-    def after(self, task, witness, result):
-        if isinstance(result, _DEFERRED) or inspect.isawaitable(result):
+    def after(
+        self, task: Task | None, witness: Witness | None, result: object, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Record what is known once the call has returned."""
+        if type(result) in _DEFERRED or hasattr(type(result), "__await__"):
             self.deferred = True
             return
-        self.remember(result)
+        self.results.add(result, args, kwargs)
         if task is None or self.recorder.allowance.left_s <= 0:
             return
         began = time.perf_counter()
         if witness is not None:
             self.judge(witness)
         if self.digesting:
+            digested = time.perf_counter()
             task.digest = digest(result)
-            self.digesting = time.perf_counter() - began < _DIGEST_S
-        if len(self.result_bytes) < WITNESS_CALLS:
+            self.digesting = time.perf_counter() - digested < _DIGEST_S
+        if len(self.result_bytes) < _WEIGHED_RESULTS:
             self.result_bytes.append(_pickled_size(result))
         self.recorder.allowance.spend(time.perf_counter() - began)
 
-    def note(self, function, args, kwargs):
+    # --- tasks that run in another process ----------------------------------------------------------
+
+    def note(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Task | None:
         """Record a task handed to another process: it runs there, so only what is sent is seen."""
-        if not self.recorder.recording:
+        if not self.recorder.recording or self.tick():
             return None
-        return self.before(function, args, kwargs)[0]
+        self.witnessed = WITNESS_CALLS
+        return self.before(self.count(), function, args, kwargs)[0]
 
-    def returned(self, task, future):
+    def returned(self, task: Task | None, future: Future[Any]) -> None:
         """The result of a noted task has come back."""
-        if task is None or not self.recorder.recording or future.cancelled() or future.exception() is not None:
+        if task is None or not self.recorder.recording or future.cancelled():
             return
-        self.after(task, None, future.result())
-
-    # --- the sample -------------------------------------------------------------------------------
-
-    def choose(self):
-        """Slot of the reservoir for this call, or None."""
-        self.offered += 1
-        if len(self.sample) < SAMPLE_CALLS:
-            return len(self.sample)
-        slot = self.random.randrange(self.offered)
-        return slot if slot < len(self.sample) else None
-
-    def keep(self, slot, task):
-        if slot == len(self.sample):
-            self.sample.append(task)
+        if future.exception() is not None:
+            self.sample.drop(task)
         else:
-            self.bytes -= self.sample[slot].size
-            self.sample[slot] = task
-        self.bytes += task.size
-        while self.bytes > SITE_BYTES and len(self.sample) > 1:
-            self.bytes -= self.sample.pop(self.random.randrange(len(self.sample))).size
+            self.after(task, None, future.result(), (), {})
 
-    def capture(self, task, args, kwargs):
-        if not kwargs and all(type(arg) in _IMMUTABLE for arg in args):
+    # --- what is kept -----------------------------------------------------------------------------
+
+    def capture(
+        self, index: int, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Task | None:
+        """The call as a task; None where its arguments are too much to keep."""
+        task = Task(index, function)
+        if is_immutable(args, kwargs):
             task.args, task.kwargs = args, kwargs
-            if len(self.argument_bytes) < SAMPLE_CALLS:
-                self.argument_bytes.append(task.size)
+            self.argument_bytes.append(task.size)
             return task
         began = time.perf_counter()
         try:
-            task.data = pickle.dumps((args, kwargs), protocol=pickle.HIGHEST_PROTOCOL)
+            task.data = pickled((args, kwargs), SITE_BYTES, max(_PICKLE_AT_LEAST_S, self.recorder.allowance.left_s))
             self.argument_bytes.append(len(task.data))
+        except TooMuchError:
+            return None
         except Exception as error:  # whatever a __reduce__ of the user's raises
             self.pickle_error = f"{type(error).__name__}: {error}"
             task.args, task.kwargs = args, kwargs
-        self.pickle_s += time.perf_counter() - began
+        self.pickle_s.append(time.perf_counter() - began)
         return task
 
-    def slow_down(self):
-        """Sample from now on where calls are too many and too short to be recorded one by one."""
-        if self.traced_s / OFF_AFTER_CALLS > OFF_BELOW_S or self.recorder.pools_running:
-            return
+    def slow_down(self) -> None:
+        """Sample from now on: calls are too many and too short to be recorded one by one.
+
+        `calls` counts the whole period under way from its start; `finish` takes off what of it did not happen.
+        """
         self.period = OFF_PERIOD
         self.calls += OFF_PERIOD - 1
-        self.early, self.sample = self.sample, self.sample[:1]
-        self.offered = OFF_AFTER_CALLS // OFF_PERIOD + 1
-        self.tick = itertools.cycle((1,) * (OFF_PERIOD - 1) + (0,)).__next__
-        setattr(builtins, self.tick_name, self.tick)
+        self.sample.restart(offered=OFF_AFTER_CALLS // OFF_PERIOD + 1)
+        self.set_tick(itertools.cycle((1,) * (OFF_PERIOD - 1) + (0,)).__next__)
 
-    def finish(self):
+    def set_tick(self, tick: Callable[[], int]) -> None:
+        self.tick = tick
+        if hasattr(builtins, self.tick_name):
+            setattr(builtins, self.tick_name, tick)
+
+    def finish(self) -> None:
         """Settle the count and the sample once the script is over."""
         if self.period > 1:
-            passed = next(n for n in itertools.count() if not self.tick())
-            # `calls` already counts the whole period under way; take off what of it did not happen.
-            self.calls -= passed
-            self.tick = itertools.repeat(1).__next__
-            setattr(builtins, self.tick_name, self.tick)
-        if len(self.sample) < SAMPLE_CALLS // 8:
-            chosen = {task.index for task in self.sample}
-            spare = [task for task in self.early if task.index not in chosen]
-            self.sample += self.random.sample(spare, min(len(spare), SAMPLE_CALLS // 8 - len(self.sample)))
-        self.sample.sort(key=lambda task: task.index)
-        self.early = []
-        self.recent = []
+            self.calls -= next(passed for passed in itertools.count() if not self.tick())
+            self.set_tick(itertools.repeat(1).__next__)
+        self.sample.settle()
+        self.results.clear()
+        self.touched.clear()
 
-    # --- witnesses --------------------------------------------------------------------------------
+    # --- what a call did besides returning ----------------------------------------------------------
 
-    def look_for_reuse(self, args, kwargs):
-        if not self.recent:
-            return
-        for value in _one_level(args, kwargs):
-            if any(value is result for result in self.recent):
-                self.reused += 1
-                return
-
-    def remember(self, result):
-        """Keep what later arguments could be made of: the result and what lies directly in it."""
-        fresh = [value for value in _one_level((result,), {}) if _has_identity(value)]
-        self.recent = (fresh + self.recent)[: _RECENT_RESULTS]
-
-    def judge(self, witness):
+    def judge(self, witness: Witness) -> None:
         """Note what the call changed; an argument counts once two calls have changed the same object."""
         for name, owner in witness.changes():
             if owner is None or self.touched.get(name, self) is owner:
-                self.mutated[name] = True
+                self.mutated.add(name)
             elif name not in self.touched:
                 self.touched[name] = owner
-        written = witness.written()
-        if written > 0 and not any(kind != "safe" for kind, _ in self.notes):
-            self.notes["file-write", f"wrote {written} bytes through native code"] = 1
 
-
-class Witness:
-    """What a call could change, before it: arguments, the object it is bound to, globals it names, cells, bytes written."""
-
-    def __init__(self, function, args, kwargs):
-        self.watched = [(f"argument {place + 1}", value) for place, value in enumerate(args)]
-        self.watched += [(f"argument {name!r}", value) for name, value in kwargs.items()]
-        bound = getattr(function, "__self__", None)
-        if bound is not None and not isinstance(bound, (types.ModuleType, type)):
-            self.watched.append(("self", bound))
-        code = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
-        self.names = _named_globals(function, code) + _cells(function, code)
-        self.digests = [digest(value) for _, value in self.watched]
-        self.name_digests = [digest(read()) for _, read in self.names]
-        self.written_before = written_bytes()
-
-    def changes(self):
-        """(name, object) of each thing that differs now; object is None where it is shared by nature."""
-        for (name, value), before in zip(self.watched, self.digests, strict=True):
-            if before and digest(value) not in (before, ""):
-                yield name, value
-        for (name, read), before in zip(self.names, self.name_digests, strict=True):
-            if before and digest(read()) not in (before, ""):
-                yield name, None
-
-    def written(self):
+    def look_at_writes(self, witness: Witness | None, before: int) -> None:
+        """Note writes that raised no audit event: by native code, or to files that were open already."""
+        began = time.perf_counter()
+        if witness is not None:
+            for path in witness.files_written():
+                self.notes.add("file-write", f"writes to {path}, which was open already")
         after = written_bytes()
-        return 0 if after is None or self.written_before is None else after - self.written_before
+        if after is not None and 0 <= before < after and not self.notes.seen:
+            self.notes.add("file-write", f"wrote {after - before} bytes through native code")
+        self.recorder.allowance.spend(time.perf_counter() - began)
 
 
-def _named_globals(function, code):
-    if code is None:
-        return []
-    space = getattr(inspect.unwrap(function), "__globals__", {})
-    names = [name for name in code.co_names if name in space and _is_data(space[name])]
-    return [(f"global {name}", functools.partial(space.get, name)) for name in names]
+_DEFERRED = frozenset({types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType})
 
 
-def _cells(function, code):
-    closure = getattr(function, "__closure__", None) or ()
-    if code is None or len(closure) != len(code.co_freevars):
-        return []
-    cells = zip(code.co_freevars, closure, strict=True)
-    return [(f"enclosing variable {name}", functools.partial(_cell_value, cell)) for name, cell in cells]
-
-
-def _cell_value(cell):
+def _pickled_size(value: object) -> int:
     try:
-        return cell.cell_contents
-    except ValueError:
-        return None
-
-
-def _is_data(value):
-    return not isinstance(value, (types.ModuleType, type)) and not callable(value)
-
-
-def _one_level(args, kwargs):
-    for value in (*args, *kwargs.values()):
-        yield value
-        if type(value) in (list, tuple) and len(value) <= _RECENT_RESULTS:
-            yield from value
-        elif type(value) is dict and len(value) <= _RECENT_RESULTS:
-            yield from value.values()
-
-
-def _has_identity(value):
-    """True for values that being the same object says something about: not singletons, small or interned ones."""
-    if value is None or isinstance(value, (bool, types.ModuleType, type)) or callable(value):
-        return False
-    if type(value) is int:
-        return not -5 <= value <= 256  # CPython keeps one object for each of these
-    if type(value) in (str, bytes, tuple):
-        return len(value) > 3
-    return True
-
-
-def _pickled_size(value):
-    try:
-        return len(pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL))
-    except Exception:  # noqa: S110 - a size that cannot be had is no size
+        return len(pickled(value, SITE_BYTES, _PICKLE_AT_LEAST_S))
+    except Exception:  # a size that cannot be had is no size
         return 0
 
 
 class Recorder:
     """All sites of this interpreter."""
 
-    def __init__(self, effects, allowance_s):
+    def __init__(self, effects: Effects, allowance_s: float) -> None:
+        """`allowance_s` is how long recording may take in all."""
         self.effects = effects
         self.allowance = Allowance(allowance_s)
-        self.sites = {}
+        self.sites: dict[str, Site] = {}
         self.recording = True
-        self.pools_running = False
-        self.passed_by = set()
+        self.passed_by: set[object] = set()
 
-    def passes_by(self, function):
-        """True for the methods of pools: what they are given is the task, not their own call."""
-        return type(function) is types.MethodType and function.__func__ in self.passed_by
+    def leaves_alone(self, function: Function) -> bool:
+        """True for methods of pools, whose task is what they are given, and for what reads its caller's frame."""
+        if type(function) is types.MethodType and function.__func__ in self.passed_by:
+            return True
+        return getattr(function, "__module__", None) in _FRAME_READERS
 
-    def new_site(self, **where):
+    def new_site(self, **where: Any) -> Site:
         """Register a site; the instrumenter and the pools call this."""
-        site = Site(self, **where)
+        site = Site(self, where)
         self.sites[site.id] = site
         return site
 
-    def stop(self):
+    def stop(self) -> None:
         """The script is over: record nothing more."""
         self.recording = False
         self.effects.mode = "off"
-        for site in self.sites.values():
+        for site in list(self.sites.values()):
             site.finish()
+        for owners, kind, detail in self.effects.relay.read():
+            self.charge(owners, kind, detail)
+
+    def charge(self, owners: list[str], kind: str, detail: str) -> None:
+        """An effect of a forked worker belongs to the sites under way at its start, and to all pools of processes."""
+        for site in self.sites.values():
+            pooled = site.current is not None and site.current["backend"] == "processes"
+            if site.id in owners or (pooled and site.where["kind"] == "pool"):
+                site.notes.add(kind, detail)

@@ -4,23 +4,32 @@ The script is run by the same code as in run 1, and ends the same way: what it r
 bootstrap once the host has no more trials to run.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import threading
 import time
+import types
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from . import pools
 from .counts import Counts
-from .effects import Effects, shared_writable_files
+from .effects import Effects
 from .instrument import Instrumenter
+from .openfiles import shared_writable_files
 from .recorder import Recorder
 from .stage import Channel, Stage
+
+if TYPE_CHECKING:
+    from .recorder import Site
 
 _POLL_S = 0.001
 _LIBRARY_FOLDERS = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
-def run(config, fd, bootstrap):
+def run(config: dict[str, Any], fd: int, bootstrap: Any) -> None:
     """Run the target recorded, serve trials, and end as the script did."""
     channel = Channel(fd, config["reply_fd"])
     is_own = _own_files(config["roots"])
@@ -34,7 +43,7 @@ def run(config, fd, bootstrap):
     counts = Counts(config["counts_s"])
     began = time.perf_counter()
     counts.start()
-    error = None
+    error: BaseException | None = None
     try:
         bootstrap.run_target(config, instrumenter.compile)
     except BaseException as raised:  # raised again below, after the trials
@@ -51,13 +60,13 @@ def run(config, fd, bootstrap):
         raise error
 
 
-def _own_files(roots):
+def _own_files(roots: Iterable[str]) -> Callable[[str], bool]:
     """A predicate: is this path one of the user's own files?"""
     library = os.path.dirname(os.__file__) + os.sep
     agent = os.path.dirname(os.path.abspath(__file__)) + os.sep
-    known = {}
+    known: dict[str, bool] = {}
 
-    def is_own(path):
+    def is_own(path: str) -> bool:
         if path not in known:
             full = os.path.abspath(path)
             under = any(full.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
@@ -68,45 +77,45 @@ def _own_files(roots):
     return is_own
 
 
-def _by_file(hot):
-    lines = {}
+def _by_file(hot: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
+    lines: dict[str, set[int]] = {}
     for file, line in hot:
         lines.setdefault(file, set()).add(line)
     return lines
 
 
-def _in_forked_child(recorder, channel):
-    """A process of the script's own: record nothing there, and do not hold the host's pipe open."""
+def _in_forked_child(recorder: Recorder, channel: Channel) -> None:
+    """In a process of the script's own: record no calls, tell of effects, and do not hold the host's pipe open."""
     if recorder.recording:
         recorder.recording = False
-        recorder.effects.mode = "off"
+        recorder.effects.in_forked_child()
     channel.close()
 
 
-def _wait_for_threads():
+def _wait_for_threads() -> None:
     """Wait as the interpreter would at exit, without its exit hooks: they would close every thread pool for good."""
     main = threading.main_thread()
     while any(_is_busy(thread) for thread in threading.enumerate() if thread is not main and not thread.daemon):
         time.sleep(_POLL_S)
 
 
-def _is_busy(thread):
+def _is_busy(thread: threading.Thread) -> bool:
     """False for an idle thread of an executor nobody shut down: it waits for work that will not come."""
     executors = sys.modules.get("concurrent.futures.thread")
     queue = getattr(executors, "_threads_queues", {}).get(thread)
     if queue is None:
         return thread.is_alive()
-    frame = sys._current_frames().get(thread.ident)
+    frame = sys._current_frames().get(thread.ident or 0)
     return not queue.empty() or (frame is not None and frame.f_code.co_name != "_worker")
 
 
-def _recording(recorder, counts, wall_s):
+def _recording(recorder: Recorder, counts: Counts, wall_s: float) -> dict[str, Any]:
     """The message that tells the host what was recorded."""
     mapped = shared_writable_files()
     return {
         "event": "recorded",
         "wall_s": wall_s,
-        "sites": [_site(site, mapped) for site in recorder.sites.values() if site.calls and not site.deferred],
+        "sites": [_site(site, mapped) for site in list(recorder.sites.values()) if site.calls and not site.deferred],
         "functions": counts.result(),
         "python": ".".join(map(str, sys.version_info[:3])),
         "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
@@ -115,13 +124,13 @@ def _recording(recorder, counts, wall_s):
     }
 
 
-def _start_method():
+def _start_method() -> str:
     import multiprocessing
 
     return multiprocessing.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0]
 
 
-def _native_libraries():
+def _native_libraries() -> list[str]:
     """Paths of loaded native libraries, for the host to look for thread pools among them."""
     try:
         with open("/proc/self/maps") as maps:
@@ -130,18 +139,17 @@ def _native_libraries():
         return []
 
 
-def _site(site, mapped):
+def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
     """The wire form of a site: plain JSON types, the fields of the host's RecordedSite."""
     effects = [
         {"kind": kind, "detail": detail, "times": times}
-        for (kind, detail), times in site.notes.items()
-        if kind != "safe"
+        for (kind, detail), times in site.notes.seen.items()
     ]
-    effects += [{"kind": "file-write", "detail": f"{path} is mapped for shared writing", "times": 1} for path in mapped]
+    effects += [{"kind": "file-write", "detail": f"{path} is mapped for writing", "times": 1} for path in mapped]
     code = _code_of(site.target)
     current = site.current
-    if current is None and len(site.threads) > 1:
-        current = {"backend": "threads", "processes": 1, "threads_per_process": len(site.threads)}
+    if current is None and site.most_inside > 1:
+        current = {"backend": "threads", "processes": 1, "threads_per_process": site.most_inside}
     return {
         **site.where,
         "id": site.id,
@@ -150,24 +158,24 @@ def _site(site, mapped):
         "callee_name": code.co_qualname if code else None,
         "calls": site.calls,
         "traced_s": site.traced_s,
-        "sampled": len(site.sample),
+        "sampled": len(site.sample.tasks),
         "pickle_error": site.pickle_error,
         "argument_bytes": _mean(site.argument_bytes),
         "result_bytes": _mean(site.result_bytes),
-        "pickle_s": site.pickle_s / max(1, len(site.argument_bytes)),
+        "pickle_s": _mean(site.pickle_s),
         "reused_results": site.reused,
         "mutated": sorted(site.mutated),
         "effects": effects,
-        "safe_requests": site.notes.get(("safe", ""), 0),
+        "safe_requests": site.notes.requests,
         "current": current,
     }
 
 
-def _mean(values):
+def _mean(values: list[int] | list[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _code_of(target):
+def _code_of(target: Any) -> types.CodeType | None:
     """The code object that a call of `target` enters, or None for one without Python code."""
     for _ in range(8):  # partials of bound methods of wrapped functions; no longer chain is in earnest
         if hasattr(target, "__wrapped__"):
@@ -177,10 +185,10 @@ def _code_of(target):
         elif hasattr(target, "func") and not hasattr(target, "__code__"):
             target = target.func
         elif isinstance(target, type):
-            target = target.__init__
+            target = getattr(target, "__init__")  # noqa: B009 - of the class as it is, not of its instances
         elif not hasattr(target, "__code__") and hasattr(type(target).__call__, "__code__"):
             target = type(target).__call__
         else:
             break
     code = getattr(target, "__code__", None)
-    return code if hasattr(code, "co_filename") else None
+    return code if isinstance(code, types.CodeType) else None

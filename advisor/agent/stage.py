@@ -1,6 +1,9 @@
 """The stage: the finished script, still alive, forks itself for each trial that the host asks for."""
 
+from __future__ import annotations
+
 import contextlib
+import ctypes
 import functools
 import gc
 import json
@@ -10,151 +13,223 @@ import signal
 import sys
 import time
 import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import guard, meter
 from .lines import run_lines
 from .native import run_native
 from .trial import run_trial
 
+if TYPE_CHECKING:
+    from .instrument import Instrumenter
+    from .recorder import Recorder
+
 _MEMORY_POLL_S = 0.01
 _GRACE_S = 0.2
+_REAP_S = 5.0
+_READ_BYTES = 1 << 16
+_PR_SET_CHILD_SUBREAPER = 36
+
+Message = dict[str, Any]
+_WORK: dict[str, Callable[..., Message]] = {"trial": run_trial, "lines": run_lines, "native": run_native}
 
 
 class Channel:
     """Lines of JSON to and from the host."""
 
-    def __init__(self, read_fd, write_fd):
-        self.read_fd = read_fd
-        self.write_fd = write_fd
+    def __init__(self, read_fd: int, write_fd: int) -> None:
+        self.fds = (read_fd, write_fd)
         self.rest = b""
-        for fd in (read_fd, write_fd):
+        for fd in self.fds:
             os.set_inheritable(fd, False)
 
-    def receive(self):
+    def receive(self) -> Message | None:
         """The next message, or None where the host has gone."""
         while b"\n" not in self.rest:
-            part = os.read(self.read_fd, 65536)
+            part = os.read(self.fds[0], _READ_BYTES)
             if not part:
                 return None
             self.rest += part
         line, self.rest = self.rest.split(b"\n", 1)
-        return json.loads(line)
+        message: Message = json.loads(line)
+        return message
 
-    def send(self, message):
+    def send(self, message: Message) -> bool:
         """Send one message; False where the host has gone."""
         data = json.dumps(message).encode() + b"\n"
         try:
-            while data:
-                data = data[os.write(self.write_fd, data) :]
-        except BrokenPipeError:
+            _write_all(self.fds[1], data)
+        except OSError:
             return False
         return True
 
-    def close(self):
-        for fd in (self.read_fd, self.write_fd):
-            os.close(fd)
+    def close(self) -> None:
+        """Let go of both ends; safe to call twice, since their numbers may be others' by then."""
+        fds, self.fds = self.fds, (-1, -1)
+        for fd in fds:
+            with contextlib.suppress(OSError):
+                os.close(fd)
 
 
 class Stage:
     """Serves trials until the host says end, or has gone."""
 
-    def __init__(self, channel, recorder, instrumenter, is_own, *, replay_effects):
+    def __init__(
+        self,
+        channel: Channel,
+        recorder: Recorder,
+        instrumenter: Instrumenter,
+        is_own: Callable[[str], bool],
+        *,
+        replay_effects: bool,
+    ) -> None:
         self.channel = channel
         self.sites = recorder.sites
         self.effects = recorder.effects
         self.instrumenter = instrumenter
         self.is_own = is_own
         self.replay_effects = replay_effects
+        self.functions: list[types.FunctionType] = []
+        self.caches: list[Any] = []
+        self.report_fd = -1
+        self.has_children = False
 
-    def serve(self):
+    def serve(self) -> None:
         """Answer orders one by one."""
         self.prepare()
         while (order := self.channel.receive()) is not None and order["op"] != "end":
-            work = {"trial": run_trial, "lines": run_lines, "native": run_native}[order["op"]]
-            if not self.channel.send(self.fork(work, order)):
+            if not self.channel.send(self.fork(_WORK[order["op"]], order)):
                 return
 
-    def prepare(self):
-        """Put the user's own code back in place, and freeze what every fork will share."""
+    def prepare(self) -> None:
+        """Put the user's own code back in place, and freeze what every fork will share.
+
+        Frozen objects can no longer be listed, so what copies will look for is listed here.
+        """
         guard.prepare()
-        functions = [thing for thing in gc.get_objects() if type(thing) is types.FunctionType]
+        if sys.platform.startswith("linux"):  # what a trial leaves behind comes to us, to be ended
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        things = gc.get_objects()
+        functions = [thing for thing in things if type(thing) is types.FunctionType]
         self.instrumenter.restore(functions)
+        self.functions = [function for function in functions if self.is_own(function.__code__.co_filename)]
+        self.caches = [thing for thing in things if type(thing) is functools._lru_cache_wrapper and self.owns(thing)]
+        self.effects.open_files.positions()
+        del things, functions
         gc.collect()
         gc.freeze()
 
-    def fork(self, work, order):
+    def owns(self, cache: Any) -> bool:
+        """True for an `lru_cache` of the user's own code."""
+        code = getattr(cache.__wrapped__, "__code__", None)
+        return code is not None and self.is_own(code.co_filename)
+
+    def lock(self, *, forks: bool) -> guard.Lock | None:
+        """In a copy: refuse side effects from here on; None where the user consented to them."""
+        if self.replay_effects:
+            return None
+        lock = guard.Lock(self.effects)
+        lock.close(self.report_fd, has_children=self.has_children, forks=forks)
+        return lock
+
+    def fork(self, work: Callable[..., Message], order: Message) -> Message:
         """Run `work` in a forked copy; its report, or what became of it."""
         _flush()
-        read_end, write_end = os.pipe()
         stage = os.getpid()
+        others = set(meter.descendants(stage))
+        self.has_children = len(others) > 1
+        read_end, self.report_fd = os.pipe()
         began = time.perf_counter()
         child = os.fork()
         if child == 0:
-            self.be_the_copy(functools.partial(work, self.sites.get(order["site"]), order, self), stage, write_end)
-        os.close(write_end)
+            self.be_the_copy(functools.partial(work, self.sites.get(order["site"]), order, self), stage)
+        os.close(self.report_fd)
         data, peak, done = self.follow(child, read_end, order, stage)
         os.close(read_end)
         status = _end(child)
-        report = self.judge(data, done, status, order)
+        _end_leftovers(stage, others)
+        report = _judge(data, status, order, done=done)
         report["elapsed_s"] = time.perf_counter() - began
         if peak is not None:
             report["peak_pss_bytes"] = peak
         return report
 
-    def be_the_copy(self, work, stage, write_end):
+    def be_the_copy(self, work: Callable[[], Message], stage: int) -> NoReturn:
         """The forked copy: never returns."""
         code = 1
         try:
             guard.isolate(stage)
-            guard.clear_caches(self.is_own)
-            data = json.dumps(work()).encode()
-            while data:
-                data = data[os.write(write_end, data) :]
+            for cache in self.caches:  # a warm cache is not what run 1 had
+                cache.cache_clear()
+            _write_all(self.report_fd, json.dumps(work()).encode())
             code = 0
         finally:
             os._exit(code)
 
-    def follow(self, child, read_end, order, stage):
-        """Read the report until it is whole or the time is up; on the way, memory if asked for."""
+    @staticmethod
+    def follow(child: int, read_end: int, order: Message, stage: int) -> tuple[bytes, int | None, bool]:
+        """Read the report until it is whole or the time is up; on the way, memory if asked for.
+
+        Returns what was read, peak bytes of the tree, and whether the copy came to its end.
+        """
         ends = time.monotonic() + order["timeout_s"]
-        chunks, peak = [], None
+        data, peak = b"", None
         while (left := ends - time.monotonic()) > 0:
             if order.get("memory"):
                 left = min(left, _MEMORY_POLL_S)
                 now = meter.tree_memory(child, stage)
                 peak = max(peak or 0, now) if now is not None else peak
             if select.select([read_end], [], [], left)[0]:
-                part = os.read(read_end, 1 << 16)
+                part = os.read(read_end, _READ_BYTES)
                 if not part:
-                    return b"".join(chunks), peak, True
-                chunks.append(part)
-        return b"".join(chunks), peak, False
-
-    @staticmethod
-    def judge(data, done, status, order):
-        if done and data:
-            return json.loads(data)
-        if not done:
-            return {"outcome": "timed_out", "error": f"not done after {order['timeout_s']:.1f} s", "wall_s": None, "lines": [], "pools": []}
-        how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit status {os.WEXITSTATUS(status)}"
-        return {"outcome": "failed", "error": f"the forked copy ended by {how}", "wall_s": None, "lines": [], "pools": []}
+                    return data, peak, True
+                data += part
+        return data, peak, False
 
 
-def _end(child):
+def _judge(data: bytes, status: int, order: Message, *, done: bool) -> Message:
+    """What became of a copy; the fields of every kind of work where it did not say."""
+    if done and data:
+        report: Message = json.loads(data)
+        return report
+    nothing: Message = {"wall_s": None, "lines": [], "pools": []}
+    if not done:
+        return {**nothing, "outcome": "timed_out", "error": f"not done after {order['timeout_s']:.1f} s"}
+    how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit status {os.WEXITSTATUS(status)}"
+    return {**nothing, "outcome": "failed", "error": f"the forked copy ended by {how}"}
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _end(child: int) -> int:
     """Kill what is left of the copy's process group, then reap the copy; its wait status."""
     ends = time.monotonic() + _GRACE_S
     while time.monotonic() < ends and os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
         time.sleep(0.001)
     for kill in (os.killpg, os.kill):  # the group may not exist yet, the copy may not lead it
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(OSError):
             kill(child, signal.SIGKILL)
     return os.waitpid(child, 0)[1]
 
 
-def _flush():
+def _end_leftovers(stage: int, others: set[int]) -> None:
+    """Kill and reap processes that left the copy's group: they have become our children."""
+    ends = time.monotonic() + _REAP_S
+    while (left := set(meter.descendants(stage)) - others) and time.monotonic() < ends:
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(OSError):
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.001)
+
+
+def _flush() -> None:
     """Nothing buffered may be in two processes."""
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(Exception):  # a stream of the user's own, perhaps closed, perhaps None
             stream.flush()
-        except Exception:  # noqa: S112 - a stream of the user's own, perhaps closed
-            continue

@@ -1,13 +1,21 @@
 """One trial, inside a forked copy of the finished script: run recorded calls under a mix and measure."""
 
+from __future__ import annotations
+
 import os
 import pickle
 import time
+from typing import TYPE_CHECKING, Any
 
 from . import guard, meter
-from .backends import BACKENDS
+from .backends import BACKENDS, Backend, Loaded, Serial
 from .digest import digest
 from .effects import ReplayRefused
+
+if TYPE_CHECKING:
+    from .recorder import Site
+    from .sample import Task
+    from .stage import Stage
 
 _TIMED_TASKS = 2_000  # beyond, two clock reads a task would be part of the figure
 _FRESH_TASKS = 20_000  # beyond, tasks share their loaded arguments
@@ -15,67 +23,82 @@ _FRESH_BYTES = 256 * 2**20
 _CHECKED_RESULTS = 64
 _CHECK_S = 0.5
 _WEIGHED = 16  # tasks and results pickled to learn the bytes sent
+_ERROR_CHARS = 300
+
+Report = dict[str, Any]
 
 
-def run_trial(site, order, stage):
+def run_trial(site: Site, order: dict[str, Any], stage: Stage) -> Report:
     """Run `order["tasks"]` calls of `site`; returns the wire form of a Trial. Never raises for the user's errors."""
-    refusal = None if stage.replay_effects else guard.Refusal()
-    chosen = [site.sample[place % len(site.sample)] for place in range(order["tasks"])]
+    kind = BACKENDS[order["backend"]]
+    lock = stage.lock(forks=kind.forks)
     try:
-        tasks = _load(chosen)
-        setup = (guard.in_worker, (os.getpid(), stage.effects, refusal))
-        began = time.perf_counter()
-        with BACKENDS[order["backend"]](order, setup) as backend:
-            startup_s = time.perf_counter() - began
-            guard.lock(stage.effects, refusal)
-            report = _measure(backend, tasks, startup_s)
-            stage.effects.mode = "off"
-        report["mismatches"] = _mismatches(chosen, report["results"])
-        report["ipc_bytes"] = _bytes_sent(tasks, report["results"]) if backend.workers else 0
-        del report["results"]
+        report = _run(kind, site, order, lock)
     except BaseException as error:  # whatever a replayed call raises, SystemExit and KeyboardInterrupt too
-        stage.effects.mode = "off"
-        report = _failure(error)
-    refused = refusal.text() if refusal is not None else None
-    if refused is not None:
-        report.update(outcome="withheld", error=refused, wall_s=None)
+        report = _failure(error, lock)
+    if lock is not None:
+        lock.note_unwritten()
+        refused = lock.refusal.text()
+        if refused is not None:
+            report.update(outcome="withheld", error=refused, wall_s=None)
     return report
 
 
-def _load(chosen):
+def _run(kind: type[Backend], site: Site, order: dict[str, Any], lock: guard.Lock | None) -> Report:
+    sample = site.sample.tasks
+    if not sample:
+        return {"outcome": "failed", "error": "none of its calls could be recorded", "wall_s": None}
+    chosen = [sample[place % len(sample)] for place in range(order["tasks"])]
+    tasks = _load(chosen)
+    began = time.perf_counter()
+    with kind(order, (guard.in_worker, (os.getpid(), lock))) as backend:
+        startup_s = time.perf_counter() - began
+        if lock is not None:
+            lock.close_files()
+        report, results = _measure(backend, tasks, startup_s)
+    report["mismatches"] = _mismatches(chosen, results)
+    report["ipc_bytes"] = _bytes_sent(tasks, results) if backend.workers else 0
+    return report
+
+
+def _load(chosen: list[Task]) -> list[Loaded]:
     """The tasks with arguments of their own, as far as memory allows."""
     if len(chosen) <= _FRESH_TASKS and sum(task.size for task in chosen) <= _FRESH_BYTES:
         return [task.load() for task in chosen]
-    loaded = {id(task): task.load() for task in chosen}
+    loaded: dict[int, Loaded] = {}
+    for task in chosen:
+        if id(task) not in loaded:
+            loaded[id(task)] = task.load()
     return [loaded[id(task)] for task in chosen]
 
 
-def _measure(backend, tasks, startup_s):
-    timed = hasattr(backend, "run_timed") and len(tasks) <= _TIMED_TASKS
-    run = backend.run_timed if timed else backend.run
+def _measure(backend: Backend, tasks: list[Loaded], startup_s: float) -> tuple[Report, list[Any]]:
+    run, task_s = backend.run, []
+    if isinstance(backend, Serial) and len(tasks) <= _TIMED_TASKS:
+        run, task_s = backend.run_timed, backend.task_s
     before = meter.usage(backend.workers)
     began = time.perf_counter()
     results = run(tasks)
     wall_s = time.perf_counter() - began
     after = meter.usage(backend.workers)
-    return {
+    report = {
         "outcome": "ok",
         "error": None,
         "wall_s": wall_s,
         "startup_s": startup_s,
         "cpu_s": max(0.0, after[0] - before[0]),
-        "voluntary_switches": after[1] - before[1],
-        "involuntary_switches": after[2] - before[2],
-        "task_s": backend.task_s if timed else [],
-        "results": results,
+        "voluntary_switches": max(0, after[1] - before[1]),
+        "involuntary_switches": max(0, after[2] - before[2]),
+        "task_s": task_s,
     }
+    return report, results
 
 
-def _mismatches(chosen, results):
+def _mismatches(chosen: list[Task], results: list[Any]) -> int:
     """How many results differ from the recorded ones, over as many as half a second allows to check."""
     ends = time.perf_counter() + _CHECK_S
     wrong = 0
-    for task, result in list(zip(chosen, results, strict=True))[:_CHECKED_RESULTS]:
+    for task, result in zip(chosen[:_CHECKED_RESULTS], results, strict=False):
         if task.digest and digest(result) not in (task.digest, ""):
             wrong += 1
         if time.perf_counter() > ends:
@@ -83,17 +106,19 @@ def _mismatches(chosen, results):
     return wrong
 
 
-def _bytes_sent(tasks, results):
+def _bytes_sent(tasks: list[Loaded], results: list[Any]) -> int:
     """Bytes through the pipes: pickled tasks and results, from an even sample of both."""
     step = max(1, len(tasks) // _WEIGHED)
-    weighed = [len(pickle.dumps(task)) + len(pickle.dumps(result)) for task, result in list(zip(tasks, results, strict=True))[::step]]
+    pairs = list(zip(tasks, results, strict=True))[::step]
+    weighed = [len(pickle.dumps(task)) + len(pickle.dumps(result)) for task, result in pairs]
     return int(sum(weighed) / len(weighed) * len(tasks))
 
 
-def _failure(error):
+def _failure(error: BaseException, lock: guard.Lock | None) -> Report:
     if isinstance(error, ReplayRefused):
         return {"outcome": "withheld", "error": str(error), "wall_s": None}
-    if isinstance(error, OSError) and error.errno == 27:  # EFBIG: the kernel refused a write to a file
-        return {"outcome": "withheld", "error": "file-write: writes to a file that was open already", "wall_s": None}
     text = str(error).strip().splitlines()
-    return {"outcome": "failed", "error": f"{type(error).__name__}: {text[0] if text else ''}"[:300], "wall_s": None}
+    shown = f"{type(error).__name__}: {text[0] if text else ''}"[:_ERROR_CHARS]
+    if lock is not None and lock.is_refusal(error):
+        return {"outcome": "withheld", "error": f"the system refused an effect: {shown}", "wall_s": None}
+    return {"outcome": "failed", "error": shown, "wall_s": None}

@@ -10,6 +10,8 @@ from advisor.model.site import Site
 
 MOST_SITES = 3
 """Sites that get trials: the budget is shared, and a third of it is the least that settles anything."""
+WORTH_TRYING = 1.05
+"""A site that cannot be expected to gain the script this much gets no trials: no answer could pay for the change."""
 SAME_GAIN = 0.05
 """Expected gains this close are equal: the outermost site is then the simpler change with the larger tasks."""
 
@@ -20,7 +22,9 @@ def choose_sites(sites: Sequence[Site], machine: Machine) -> tuple[Site, ...]:
     A site inside a chosen one is left out: it is the same time again. Where the outer one cannot be run side by side
     (dependent, unsafe, withheld), the sites inside it stand in.
     """
-    left = [site for site in sites if runnable(site)]
+    left = [site for site in sites if runnable(site) and expected_gain(site, machine) >= WORTH_TRYING]
+    if not left:  # nothing promises a gain: the largest is tried all the same, to show it
+        left = sorted((site for site in sites if runnable(site)), key=lambda site: -site.share)[:1]
     chosen: list[Site] = []
     while left and len(chosen) < MOST_SITES:
         gains = {site.id: expected_gain(site, machine) for site in left}

@@ -1,4 +1,4 @@
-"""Static witness of a loop-carried dependence: does a call read what the call before it returned?"""
+"""Static witness of a loop-carried dependence: a call that reads what the call before it returned."""
 
 from __future__ import annotations
 

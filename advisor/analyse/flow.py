@@ -20,8 +20,8 @@ State = dict[tuple[Path, Index], int]
 """What holds something made from the call's result -> the line where it took it on."""
 
 MUTATORS = frozenset({
-    "append", "appendleft", "extend", "extendleft", "add", "insert", "update", "push", "put", "put_nowait", "setdefault",
-    "heappush",
+    "append", "appendleft", "extend", "extendleft", "add", "insert", "update", "push", "put", "put_nowait",
+    "setdefault", "heappush",
 })  # fmt: skip
 """Methods (and `heapq.heappush`) that put their arguments into an object."""
 CLEAN_CALLS = frozenset({"len", "print", "isinstance", "type", "id"})
@@ -137,7 +137,7 @@ class Carry:
         for key in [key for key in self._state if key[0][: len(path)] == path]:
             del self._state[key]
 
-    def _read(self, node: ast.AST) -> int:
+    def _read(self, node: ast.AST) -> int:  # noqa: PLR0911  # one way out a kind of expression
         """Evaluate an expression: the line its value was made from the call at, 0 where it was not."""
         if node is self._call:
             self._reach()
@@ -182,7 +182,7 @@ class Carry:
         return 0 if name in CLEAN_CALLS else max(line, inside)
 
     def _reach(self) -> None:
-        """The call is about to run: which of the things it reads hold an earlier result?"""
+        """The call is about to run: note which of the things it reads hold an earlier result."""
         for part in (self._call.func, *self._call.args, *self._call.keywords):
             for node in _outermost_reads(part):
                 line = self._read(node)

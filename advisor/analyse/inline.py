@@ -17,7 +17,7 @@ NEIGHBOUR_LINES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inline:
-    """A loop (or a bare line) of the user's own code, by its first line, with the stacks whose innermost own frame it is."""
+    """A loop or a bare line of the user's own code, by its first line, with the stacks that end in it."""
 
     file: str
     line: int

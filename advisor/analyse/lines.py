@@ -44,7 +44,7 @@ def observed_wall_s(observation: Observation) -> float:
 
 
 def own_leaf(stack: Stack, depth: int = 0) -> Frame | None:
-    """The innermost frame of the user's own code at `depth` or deeper: what it calls in libraries counts as its time."""
+    """The innermost own frame at `depth` or deeper: what it calls in libraries counts as its time."""
     return next((frame for frame in reversed(stack[depth:]) if frame.own), None)
 
 

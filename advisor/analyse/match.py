@@ -68,7 +68,7 @@ def _callees(calls: Sequence[RecordedSite], inner: Frame | None) -> Sequence[Rec
     if inner is None:
         return builtin
     same_file = [site for site in calls if site.callee_file == inner.file]
-    exact = [site for site in same_file if _same_name(site.callee, inner.function)]
+    exact = [site for site in same_file if _is_callee(site, inner)]
     around = [site for site in same_file if _holds(site, inner)]
     # A wrapper (a decorator, a partial) stands between the line and its callee: whoever is left on the line called it.
     wrapped = [site for site in calls if not inner.own or not same_file]
@@ -88,13 +88,17 @@ def _works_for(site: RecordedSite, stack: Stack, depth: int) -> bool:
     if site.callee_file is None:
         is_pool = frame.file.endswith(POOL_FILES) and frame.function.rpartition(".")[2] in WORKER_FRAMES
         return is_pool and depth == len(stack) - 1
-    return frame.file == site.callee_file and (_holds(site, frame) or _same_name(site.callee, frame.function))
+    return frame.file == site.callee_file and (_holds(site, frame) or _is_callee(site, frame))
 
 
 def _holds(site: RecordedSite, frame: Frame) -> bool:
     if site.callee_file is None or site.callee_line is None:
         return False
     return frame.line in function_lines(site.callee_file, site.callee_line)
+
+
+def _is_callee(site: RecordedSite, frame: Frame) -> bool:
+    return site.callee_name == frame.function or _same_name(site.callee, frame.function)
 
 
 def _same_name(callee: str, function: str) -> bool:

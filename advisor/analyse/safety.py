@@ -10,11 +10,6 @@ from advisor.model.site import Safety
 
 EFFECTS_NAMED = 5
 """Effects spelt out in the reasons; the rest is counted."""
-EFFECT_WORDS = {
-    "file-write": "writes", "file-delete": "deletes or renames", "process": "starts", "network": "sends",
-    "database": "changes a database:",
-}  # fmt: skip
-
 
 def assess(recorded: RecordedSite | None, *, allow_effects: bool = False) -> Safety:
     """Judge a site from what was recorded and from its source.
@@ -59,7 +54,7 @@ def _dependences(recorded: RecordedSite) -> tuple[str, ...]:
 
 
 def _effects(effects: Iterable[Effect]) -> tuple[str, ...]:
-    told = [f"it {EFFECT_WORDS[effect.kind]} {effect.detail}{_times(effect.times)}" for effect in effects]
+    told = [f"it {effect.detail}{_times(effect.times)}" for effect in effects]
     rest = len(told) - EFFECTS_NAMED
     return (*told[:EFFECTS_NAMED], f"and {rest} more") if rest > 0 else tuple(told)
 

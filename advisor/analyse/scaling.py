@@ -29,7 +29,7 @@ WITHIN = 0.05
 """Of two mixes this close the smaller one is the answer."""
 
 
-def predict(
+def predict(  # noqa: PLR0913  # one argument a term of the law
     ledger: Ledger,
     mix: WorkerMix,
     machine: Machine,
@@ -65,7 +65,7 @@ def amdahl(share: float, speedup: float) -> float:
     return 1.0 / (1.0 - share + share / speedup)
 
 
-def best_predicted(
+def best_predicted(  # noqa: PLR0913  # as predict
     ledger: Ledger,
     machine: Machine,
     tasks: int,
@@ -87,7 +87,7 @@ def candidates(
 ) -> Iterable[WorkerMix]:
     """Serial, powers of two of threads and of processes, and cores x threads, none larger than the number of tasks."""
     counts = sorted({2**power for power in range(1, 12)} | {machine.cores, tasks})
-    counts = [count for count in counts if 2 <= count <= min(max_workers, tasks)]
+    counts = [count for count in counts if 1 < count <= min(max_workers, tasks)]
     chunks = {count: chunk_for(task_s, tasks, count) for count in counts}
     yield SERIAL
     yield from (WorkerMix(backend="threads", threads_per_process=count, chunk=chunks[count]) for count in counts)

@@ -23,6 +23,8 @@ MIN_INLINE_SHARE = 0.05
 """Code that is no call has no ready place to split; it is named only where it matters."""
 WAITING_SHARE = 0.5
 """Code that spends this much on locks waits for workers of its own, which have their sites."""
+SHORTEST_NATIVE_S = 10e-6
+"""Ten times what recording adds to a call: from here on a traced C call's time is mostly its own."""
 NESTED_SHARE = 0.5
 """A site counts as nested where another encloses it for most of its time."""
 
@@ -43,7 +45,7 @@ def build(observation: Observation, recording: Recording | None, *, allow_effect
     anything else was found.
     """
     seen = _Seen(observation=observation, summed=tally(observation))
-    recorded = recording.sites if recording is not None else ()
+    recorded = tuple(site for site in recording.sites if _can_be_told(site)) if recording is not None else ()
     hits = match(observation.stacks, recorded)
     calls = [_recorded(seen, site, hits.get(site.id, {}), allow_effects=allow_effects) for site in recorded]
     hot = [found for found in calls if found.site.share >= MIN_SHARE]
@@ -54,6 +56,11 @@ def build(observation: Observation, recording: Recording | None, *, allow_effect
     working = [found for found in loose if found.site.ledger.lock < WAITING_SHARE]
     sites = _with_parents(seen.summed, (many + working) or hot)
     return tuple(sorted(sites, key=lambda site: -site.share))
+
+
+def _can_be_told(site: RecordedSite) -> bool:
+    """False for short calls of C functions: on a stack they cannot be told from the line that makes them."""
+    return site.callee_file is not None or site.traced_s >= SHORTEST_NATIVE_S * site.calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

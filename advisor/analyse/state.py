@@ -56,7 +56,7 @@ def _advanced_attributes(method: source.Function, me: str) -> Iterable[tuple[str
 
 
 def _reads(value: ast.expr, attribute: str, me: str, assigns: list[ast.Assign]) -> bool:
-    """Does `value` come from the attribute, directly or by way of local names?"""
+    """True where `value` comes from the attribute, directly or by way of local names."""
     names: set[str] = set()
     sources: list[ast.expr] = [value]
     while sources:

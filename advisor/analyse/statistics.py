@@ -50,8 +50,8 @@ def ratio_interval(base: Sequence[float], other: Sequence[float]) -> Interval:
 def distinguishable(base: Sequence[float], other: Sequence[float], min_ratio: float = 1.0) -> bool:
     """True where `other` is shown to be at least `min_ratio` times faster than `base`.
 
-    Three questions in this order: could samples of these sizes show a difference at all; do they (Mann-Whitney, one-sided);
-    is it large enough. Where there are too few repeats, only a gap that drift cannot explain counts.
+    Three questions: is it large enough; could samples of these sizes show a difference at all; do they (Mann-Whitney,
+    one-sided). Where there are too few repeats, only a gap that drift cannot explain counts.
     """
     if median(base) < min_ratio * median(other):
         return False

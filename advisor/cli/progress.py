@@ -71,7 +71,7 @@ class Live(Silent):
             console=self._console, transient=True, refresh_per_second=REFRESH_HZ, get_time=self._now,
             redirect_stdout=False, redirect_stderr=False,
         )  # fmt: skip
-        self._bar.add_task(title(name), total=None, expected_s=expected_s)
+        self._bar.add_task(title(name).partition(":")[0], total=None, expected_s=expected_s)
         self._bar.start()
 
     def advance(self, fraction: float) -> None:

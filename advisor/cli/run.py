@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 import click
 
@@ -15,10 +14,11 @@ from advisor.errors import EXIT_ADVICE, EXIT_INCONCLUSIVE, EXIT_SCRIPT_FAILED, R
 from advisor.report.words import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from advisor.model.advice import Advice
     from advisor.pipeline import AdviseOptions
 
-Render = Callable[["Advice"], str]
 EXIT_INTERRUPTED = 130  # as a shell shows a program ended by Ctrl-C
 REPORTS = "reports"
 VERBS_HELP = """\b
@@ -46,6 +46,14 @@ class Given(TypedDict):
     json: Path | None
     quiet: bool
     replay_effects: bool
+
+
+class Wanted(NamedTuple):
+    """A file to write: what it is called on the screen, where it goes, and what makes its text."""
+
+    label: str
+    path: Path
+    render: Callable[[Advice], str]
 
 
 class TargetCommand(click.Command):
@@ -104,10 +112,10 @@ def run(**given: Unpack[Given]) -> int:
     script under different numbers of workers. What the script does outside itself, it does twice.
     """
     options = options_of(given)
-    wanted: list[tuple[Path, Render]] = [(given["output"] / f"{report_name(options)}.html", _html)]
-    wanted += [(given["json"], _json)] if given["json"] is not None else []
-    for path, _ in wanted:
-        files.check_writable(path)
+    wanted = [Wanted("Report", given["output"] / f"{report_name(options)}.html", _html)]
+    wanted += [Wanted("Advice file", given["json"], _json)] if given["json"] is not None else []
+    for each in wanted:
+        files.check_writable(each.path)
     advice = _advise(options, quiet=given["quiet"])
     deliver(advice, wanted)
     return exit_code(advice)
@@ -138,9 +146,9 @@ def report_name(options: AdviseOptions) -> str:
     return Path(options.script).stem if options.script is not None else Path(str(options.module)).name
 
 
-def deliver(advice: Advice, wanted: list[tuple[Path, Render]]) -> None:
+def deliver(advice: Advice, wanted: list[Wanted]) -> None:
     """Print the advice, then write each wanted file; the first failure is raised when all has been tried."""
-    deeds = [partial(_show, advice), *(partial(_write, advice, path, render) for path, render in wanted)]
+    deeds = [partial(_show, advice), *(partial(_write, advice, each) for each in wanted)]
     failures = []
     for deed in deeds:
         try:
@@ -177,9 +185,9 @@ def _show(advice: Advice) -> None:
     output.put(output.rule(width) + terminal.render(advice, width=width, color=output.colored()) + "\n")
 
 
-def _write(advice: Advice, path: Path, render: Render) -> None:
-    files.write(path, render(advice))
-    output.put(f"Report: {printable(str(path))}\n")
+def _write(advice: Advice, wanted: Wanted) -> None:
+    files.write(wanted.path, wanted.render(advice))
+    output.put(f"{wanted.label}: {printable(str(wanted.path))}\n")
 
 
 def _html(advice: Advice) -> str:

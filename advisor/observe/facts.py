@@ -68,7 +68,7 @@ class LiveFacts:
         return tuple(number for bits in sets for number in select_descriptors(bits, count))
 
     def is_gil(self, address: int) -> bool:
-        """Whether `address` is in the static data of the interpreter this process runs now; a child may exec another."""
+        """Whether `address` is in the static data of the interpreter the process runs now; a child may exec another."""
         executable = _link(self._folder / "exe")
         if executable not in self._gil_ranges:
             self._gil_ranges[executable] = interpreter_data(_text(self._folder / "maps"))

@@ -33,20 +33,22 @@ def sampler_calls(machine: str | None = None) -> dict[str, str]:
 class Sampled:
     """What the sampler saw, on the host's clock.
 
-    `plain` and `gil` count as py-spy's profiles do; `looks` has the time and kind of wait of each look at a thread,
-    ascending; `own_threads` are the sampler's own; `samples` counts the looks, `errors` the lines that were not whole.
+    `plain` and `gil` count as py-spy's profiles do, `told` those of `plain` that could be told to hold the GIL or not;
+    `looks` has the time and kind of wait of each look at a thread, ascending; `own_threads` are the sampler's own;
+    `samples` counts the looks, `errors` the lines that were not whole.
     """
 
     timeline: Timeline = field(default_factory=dict)
     plain: Profile = field(default_factory=dict)
     gil: Profile = field(default_factory=dict)
+    told: Profile = field(default_factory=dict)
     looks: dict[ThreadKey, tuple[list[float], list[str]]] = field(default_factory=dict)
     own_threads: set[ThreadKey] = field(default_factory=set)
     samples: int = 0
     errors: int = 0
 
     def named(self, samples: Iterable[KernelSample]) -> Iterator[KernelSample]:
-        """The kernel's samples less the sampler's threads, with the kinds of wait the kernel would not tell the host."""
+        """The kernel's samples less the sampler's threads, with the kinds of wait that it would not tell the host."""
         for sample in samples:
             points = (point for point in sample.threads if (point.pid, point.tid) not in self.own_threads)
             yield replace(sample, threads=tuple(self._named(point, sample.at_s) for point in points))
@@ -129,18 +131,18 @@ def _note_sample(sampled: Sampled, record: dict[str, Any], process: _Process, co
 
 
 def _on_cpu(*, ran: bool, kind: str | None, taken: bool) -> str | None:
-    """Whether a thread was on a CPU when the sampler asked for the GIL, holding it ("gil") or not ("free"); else None.
+    """Whether a thread was on a CPU when the sampler asked for the GIL: "gil", "free", "unknown"; None: it was not.
 
     A thread that went on while the sampler held the GIL does without. One that is blocked on the GIL was running Python
     code. One that neither went on nor is blocked has just been woken, or waits for a core: it is taken for the
-    GIL's holder where there was one.
+    GIL's holder where there was one, else it cannot be told.
     """
     if ran:
         return "free"
     if kind == "gil":
         return "gil"
     if kind is None:
-        return "gil" if taken else "free"
+        return "gil" if taken else "unknown"
     return None
 
 
@@ -152,6 +154,8 @@ def _note_stack(sampled: Sampled, key: ThreadKey, at_s: float, stack: Stack, on_
         track.stacks.append(stack)
     if on_cpu is not None:
         sampled.plain.setdefault(key, Counter())[stack] += 1
+    if on_cpu in ("gil", "free"):
+        sampled.told.setdefault(key, Counter())[stack] += 1
     if on_cpu == "gil":
         sampled.gil.setdefault(key, Counter())[stack] += 1
 

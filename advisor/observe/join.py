@@ -33,7 +33,7 @@ class Watched:
 
     Times are on the host's clock, but for those of the time line, whose clock began at `timeline_zero_s`.
     `plain` counts samples on a CPU, `gil` those holding the GIL (None: that recorder gave nothing). `period_s` is the
-    recorders' time between two samples.
+    recorders' time between two samples. `gil_base` is what `gil` is a part of, where the same looks tell both.
     """
 
     samples: Sequence[KernelSample]
@@ -45,6 +45,7 @@ class Watched:
     clean: Cleaner
     plain: Profile | None = None
     gil: Profile | None = None
+    gil_base: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +90,14 @@ def _gil_share(
     """
     if watched.gil is None:
         return lambda _stack: default
+    holding = _profile_counts(watched.gil, watched.clean)
+    if watched.gil_base is not None:
+        return shares(holding, _profile_counts(watched.gil_base, watched.clean), default=default)
     on_cpu: defaultdict[Stack, float] = defaultdict(float)
     for moment in (moment for tick in ticks for moment in tick.moments):
         if moment.stack != NO_STACK:
             on_cpu[stacks[moment.stack]] += moment.cpu_s / watched.period_s
-    return shares(_profile_counts(watched.gil, watched.clean), on_cpu, default=default)
+    return shares(holding, on_cpu, default=default)
 
 
 def _cleaned(watched: Watched) -> Timeline:

@@ -82,7 +82,7 @@ def _folders(root: Path, controllers: str, path: str) -> list[Path]:
 
 
 def _quota(folder: Path) -> float | None:
-    """CPUs' worth of time a period allows: cpu.max "QUOTA PERIOD" (v2), cpu.cfs_quota_us over cpu.cfs_period_us (v1)."""
+    """CPUs a period's time is worth: cpu.max "QUOTA PERIOD" (v2), cpu.cfs_quota_us over cpu.cfs_period_us (v1)."""
     text = _read(folder / "cpu.max") or f"{_read(folder / 'cpu.cfs_quota_us')} {_read(folder / 'cpu.cfs_period_us')}"
     fields = text.split()
     if not fields or not all(field.isdecimal() for field in fields) or len(fields) < 2:  # noqa: PLR2004  # "max", -1

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 _PYTHON_IMAGE = re.compile(r"/(python[\d.]*[a-z]*|libpython\d[^/]*)$")
-_MAPPING = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+\s*(.*)$", re.MULTILINE)
+_MAPPING = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)$", re.MULTILINE)
 _BYTES_PER_KIB = 1024
 # Columns of net/unix: Num RefCount Protocol Flags Type St Inode Path.
 _UNIX_INODE = 6

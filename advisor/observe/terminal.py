@@ -13,21 +13,18 @@ from __future__ import annotations
 import errno
 import os
 import select
-import tempfile
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import IO, Any
+from typing import Any
 
-import psutil
-
+from advisor.observe.readers import awaited_by_a_child, opened_by_a_child
 from advisor.observe.stdin import Stdin
 
 # How soon a change of modes is carried over: well below the time between two keys of a fast typist (about 100 ms).
 _TURN_MS = 30
 _READ_BYTES = 4096  # the longest line a terminal takes (N_TTY_BUF_SIZE)
-_ENDS = 8  # ends of file offered after the kept input: a script that reads on shall not wait for ever
 
 # Places in what termios.tcgetattr returns. Control flags and speeds belong to the line and are not carried over.
 _INPUT, _OUTPUT, _LOCAL, _CHARACTERS = 0, 1, 3, 6
@@ -40,7 +37,7 @@ class Terminal(Stdin):
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._modes = termios.tcgetattr(descriptor)
-        self._kept: IO[bytes] | None = None
+        self._kept: list[bytes] | None = None
 
     @contextmanager
     def supply(self) -> Iterator[int | None]:
@@ -62,7 +59,7 @@ class Terminal(Stdin):
     def _relay(self, master: int, slave: int) -> _Relay:
         if self._kept is not None:
             return _Replayer(master, slave, self._kept)
-        self._kept = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # kept for the run after this one
+        self._kept = []
         return _Typist(master, slave, self._descriptor, self._kept)
 
 
@@ -122,10 +119,11 @@ class _Relay:
 class _Typist(_Relay):
     """Feeds what the user types, and keeps it."""
 
-    def __init__(self, master: int, slave: int, terminal: int, keep: IO[bytes]) -> None:
+    def __init__(self, master: int, slave: int, terminal: int, keep: list[bytes]) -> None:
         super().__init__(master, slave)
         self._terminal = terminal
         self._keep = keep
+        self._names = {"/dev/tty", os.ttyname(terminal)}
         self._ours = self._theirs = _modes(terminal)
         self._held_off = False
 
@@ -138,7 +136,7 @@ class _Typist(_Relay):
         if not select.select([self._terminal], [], [], 0)[0]:
             self._held_off = False
             return
-        self._held_off = not _in_foreground(self._terminal) or _opened_by_a_child(self._terminal)
+        self._held_off = not _in_foreground(self._terminal) or opened_by_a_child(self._names)
         if self._held_off:
             return
         typed = os.read(self._terminal, _READ_BYTES)
@@ -146,8 +144,7 @@ class _Typist(_Relay):
         if modes[_LOCAL] & termios.ICANON and not typed.endswith(b"\n"):
             typed += modes[_CHARACTERS][termios.VEOF]  # Ctrl-D: it ends a line, and at a line's start the input
         self._pending += typed
-        with suppress(OSError):  # the disk is full: this run goes on, the next one gets what was kept
-            self._keep.write(typed)
+        self._keep.append(typed)
 
     def _carry_modes(self) -> None:
         ours, theirs = _modes(self._terminal), _modes(self._slave)
@@ -161,13 +158,20 @@ class _Typist(_Relay):
 
 
 class _Replayer(_Relay):
-    """Feeds what was typed in the first run, then ends of file."""
+    """Feeds what was typed in the first run, then ends of file: piece by piece, each when it is asked for.
 
-    def __init__(self, master: int, slave: int, kept: IO[bytes]) -> None:
+    Not before, since a script that changes the modes throws away what was typed ahead (TCSAFLUSH).
+    """
+
+    def __init__(self, master: int, slave: int, kept: Sequence[bytes]) -> None:
         super().__init__(master, slave)
-        kept.seek(0)
-        end: bytes = termios.tcgetattr(slave)[_CHARACTERS][termios.VEOF]
-        self._pending = kept.read() + end * _ENDS
+        self._pieces = iter(kept)
+        self._name = os.ttyname(slave)
+
+    def _turn(self) -> None:
+        if not self._pending and awaited_by_a_child(self._name):
+            end: bytes = termios.tcgetattr(self._slave)[_CHARACTERS][termios.VEOF]
+            self._pending = next(self._pieces, end)
 
 
 def _modes(terminal: int) -> list[Any]:
@@ -192,18 +196,3 @@ def _in_foreground(terminal: int) -> bool:
         return os.tcgetpgrp(terminal) == os.getpgrp()
     except OSError:
         return True  # not our controlling terminal: no job control
-
-
-def _opened_by_a_child(terminal: int) -> bool:
-    """True where a process under us reads the terminal past its standard input, as getpass and ssh do."""
-    names = {"/dev/tty", os.ttyname(terminal)}
-    return any(_opened(process.pid, names) for process in psutil.Process().children(recursive=True))
-
-
-def _opened(pid: int, names: set[str]) -> bool:
-    folder = f"/proc/{pid}/fd"
-    with suppress(OSError):
-        for number in os.listdir(folder):
-            if int(number) > 2 and os.readlink(f"{folder}/{number}") in names:  # noqa: PLR2004  # beyond stderr
-                return True
-    return False

@@ -188,7 +188,7 @@ class Watch:
         watched = Watched(
             samples=tuple(sampled.named(record.samples)), opened_s=opened_s, ended_s=opened_s + wall_s,
             timeline=sampled.timeline, timeline_zero_s=0.0, period_s=wall_s / max(1, sampled.samples),
-            clean=self._clean, plain=sampled.plain, gil=sampled.gil,
+            clean=self._clean, plain=sampled.plain, gil=sampled.gil, gil_base=sampled.told,
         )  # fmt: skip
         return watched, sampled.samples, sampled.errors
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import util
@@ -16,7 +16,8 @@ from advisor.errors import StageError
 from advisor.model.advice import SiteAdvice
 from advisor.model.site import Safety
 from advisor.model.trial import WorkerMix
-from advisor.recommend.balance import recommend
+from advisor.recommend.balance import current_mix, recommend
+from advisor.recommend.margins import stay
 from advisor.recommend.flags import site_findings
 from advisor.recommend.prediction import predicted
 from advisor.recommend.settle import settled
@@ -51,11 +52,15 @@ MOST_PROCESSES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """Measures sites on a stage; `script_wall_s` is run 1's wall time."""
+    """Measures sites on a stage; `script_wall_s` is run 1's wall time.
+
+    `unrecorded_why` says why run 2 left nothing to replay, "" where it did.
+    """
 
     options: AdviseOptions
     machine: Machine
     script_wall_s: float
+    unrecorded_why: str = ""
 
     def measure(
         self, sites: Sequence[Site], stage: RemoteStage, progress: Progress
@@ -71,7 +76,7 @@ class Bench:
             bench._run(sites, stage, progress, measured)
         except (StageError, KeyboardInterrupt):
             pass
-        return tuple(measured.get(site.id) or bench.unmeasured(site) for site in sites), bench.machine
+        return tuple(measured.get(site.id) or bench.unmeasured(site, measured) for site in sites), bench.machine
 
     def _run(
         self, sites: Sequence[Site], stage: RemoteStage, progress: Progress, measured: dict[str, SiteAdvice]
@@ -138,7 +143,7 @@ class Bench:
         refused = next((trial.error for trial in trials if trial.outcome == "withheld"), None)
         if refused is not None:
             withheld = Safety(status="withheld", reasons=(f"a replayed call was stopped before it acted: {refused}",))
-            return self.unmeasured(replace(site, safety=withheld))
+            return self.unmeasured(replace(site, safety=withheld), {})
         if not representative(site, trials):
             answer = predicted(site, self.machine, self.script_wall_s, max_workers=self.options.max_threads)
         else:
@@ -148,11 +153,16 @@ class Bench:
         findings = site_findings(site, trials, answer, self.machine)
         return SiteAdvice(site=site, trials=trials, recommendation=answer, findings=findings)
 
-    def unmeasured(self, site: Site) -> SiteAdvice:
-        """What can be said of a site without trials."""
-        answer = recommend(
-            site, (), self.machine, script_wall_s=self.script_wall_s, max_workers=self.options.max_threads
-        )
+    def unmeasured(self, site: Site, measured: Container[str]) -> SiteAdvice:
+        """What can be said of a site without trials; one inside a measured site is answered by that one."""
+        if site.nested_in in measured and site.safety.replayable:
+            return SiteAdvice(site=site)
+        if self.unrecorded_why:
+            answer = stay(current_mix(site), self.unrecorded_why, measured=False, decided=False)
+        else:
+            answer = recommend(
+                site, (), self.machine, script_wall_s=self.script_wall_s, max_workers=self.options.max_threads
+            )
         return SiteAdvice(
             site=site, recommendation=answer, findings=site_findings(site, (), answer, self.machine)
         )

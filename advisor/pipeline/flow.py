@@ -129,10 +129,23 @@ def _measure(
     sites = build(observation, recording, allow_effects=options.replay_effects)
     if options.only is not None:
         sites = tuple(site for site in sites if options.only in (site.callee, site.function))
-    bench = Bench(options=options, machine=machine, script_wall_s=observation.wall_s)
+    bench = Bench(
+        options=options,
+        machine=machine,
+        script_wall_s=observation.wall_s,
+        unrecorded_why=_unrecorded_why(observation, recording),
+    )
     if process is None:
-        return tuple(bench.unmeasured(site) for site in sites), machine
+        return tuple(bench.unmeasured(site, ()) for site in sites), machine
     return bench.measure(sites, RemoteStage(process), progress)
+
+
+def _unrecorded_why(observation: Observation, recording: Recording | None) -> str:
+    if observation.exit.interrupted:
+        return "the script was stopped, so its calls could not be recorded and tried"
+    if recording is not None and not recording.staged:
+        return f"its calls could not be recorded, so nothing could be tried: {recording.unstaged_why}"
+    return ""
 
 
 def _advice(

@@ -58,7 +58,7 @@ class _Choice:
 
     @property
     def shown(self) -> bool:
-        """Do the repeats show a gain at all?"""
+        """True where the repeats show a gain at all."""
         return distinguishable(self.base.jobs_s(self.calls), self.best.jobs_s(self.calls), 1.0)
 
     @property
@@ -101,7 +101,7 @@ def _held(site: Site) -> Recommendation | None:
     if site.safety.status in ("dependent", "unsafe"):
         reason = "; ".join(site.safety.reasons)
     elif site.kind == "inline":
-        reason = "the work is done in place, not in calls that workers could share: put a turn of it into a function to have it tried"
+        reason = "the work is done in place, not in calls that could be shared out: move a turn of it into a function"
     else:
         return None
     return stay(current_mix(site), reason, measured=False)
@@ -165,9 +165,12 @@ def _answer(choice: _Choice, trials: Sequence[Trial], machine: Machine) -> Recom
 def _too_little(choice: _Choice) -> str:
     gain = choice.speedup.value
     if gain < MIN_SITE_GAIN:
-        return f"the best mix tried, {choice.best.mix}, gains {gain:.2f}x, less than the {MIN_SITE_GAIN}x a change should bring"
+        return (
+            f"the best mix tried, {choice.best.mix}, gains {gain:.2f}x, not the {MIN_SITE_GAIN}x a change should bring"
+        )
     whole = choice.script_speedup.value
-    return f"{choice.best.mix} would gain {gain:.2f}x here, but only {whole:.2f}x for the script, as it is {choice.site.share:.0%} of it"
+    part = f"{choice.site.share:.0%} of its time"
+    return f"{choice.best.mix} would gain {gain:.2f}x here, but the script only {whole:.2f}x, as this is {part}"
 
 
 def _why_serial(site: Site, trials: Sequence[Trial], limit: str) -> str:

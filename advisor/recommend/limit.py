@@ -42,7 +42,7 @@ def _tasks_limit(best: Trial, serial: Trial, speedup: float, calls: int) -> str:
 
 
 def _cpu_limit(site: Site, best: Trial, speedup: float, machine: Machine) -> str:
-    """The CPUs where they are full; else the GIL where Python code is what the processes' threads have to take turns at."""
+    """The CPUs where they are full; else the GIL where the processes' threads take turns at Python code."""
     nature = nature_of(site.ledger)
     if not nature:
         return ""

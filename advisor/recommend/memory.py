@@ -12,14 +12,15 @@ USABLE_SHARE = 0.8
 
 
 def fits(trial: Trial, trials: Sequence[Trial], machine: Machine) -> bool:
-    """True where the mix's peak, measured or estimated, leaves a fifth of the free memory; True where nothing is known."""
+    """True where the mix's peak leaves a fifth of the free memory, or where nothing is known of it."""
     peak_bytes = peak_pss_bytes(trial, trials)
     return peak_bytes is None or machine.available_bytes <= 0 or peak_bytes <= USABLE_SHARE * machine.available_bytes
 
 
 def peak_pss_bytes(trial: Trial, trials: Sequence[Trial]) -> int | None:
-    """Peak of a mix: measured, or a measured one of the same backend scaled up by processes (an upper bound: shared
-    pages count once), None where no mix of that backend was weighed.
+    """Peak memory of a mix, None where no mix of its backend was weighed.
+
+    Measured, or a measured one of the same backend scaled up by processes: an upper bound, as shared pages count once.
     """
     if trial.peak_pss_bytes is not None:
         return trial.peak_pss_bytes

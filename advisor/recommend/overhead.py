@@ -1,4 +1,4 @@
-"""Findings about what a mix costs besides time (ADV2xx): switches, memory, pickling, start-up, native pools, tiny tasks."""
+"""Findings about what a mix costs (ADV2xx): switches, memory, pickling, start-up, native pools, tiny tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from advisor.recommend.balance import current_mix
 from advisor.recommend.memory import USABLE_SHARE
 
 SWITCH_RATIO = 10.0
-"""Context switches per task over serial's from which they are worth a remark; a pool's own hand-over costs two or three."""
+"""Context switches per task over serial's worth a remark; a pool's own hand-over costs two or three."""
 SWITCH_BASE = 1.0
 """Serial computing often switches less than once a task: the ratio is taken against at least this."""
 SLOWER = 1.05
@@ -25,7 +25,7 @@ MEMORY_SHARE = 0.5
 IPC_SHARE = 0.10
 """Part of a process trial spent pickling that is worth a remark."""
 IPC_BYTES_PER_S = 1e9
-"""Bytes a second through pickle and a pipe, both ways, where pickling was not timed (memory copies of large buffers)."""
+"""Bytes a second through pickle and a pipe, both ways, where pickling was not timed (copies of large buffers)."""
 STARTUP_SHARE = 0.20
 """Part of the time saved that starting the pool takes back."""
 NATIVE_SHARE = 0.5
@@ -93,12 +93,12 @@ def _memory(serial: Trial, chosen: Trial, today: Trial, machine: Machine) -> Ite
     share = peak / machine.available_bytes if machine.available_bytes > 0 else 0.0
     if peak < MEMORY_RATIO * base and share < MEMORY_SHARE:
         return
-    severity = (
-        "error" if share >= USABLE_SHARE else "warning" if share >= MEMORY_SHARE or trial is not chosen else "info"
-    )
+    severity: Severity = "warning" if share >= MEMORY_SHARE or trial is not chosen else "info"
+    if share >= USABLE_SHARE:
+        severity = "error"
     yield Finding(
         code="ADV202",
-        severity="error" if share >= USABLE_SHARE else severity,
+        severity=severity,
         message=f"{trial.mix} takes {peak / 1e6:,.0f} MB at its peak, serial {base / 1e6:,.0f} MB; "
         f"{machine.available_bytes / 1e6:,.0f} MB were free",
         evidence={
@@ -180,6 +180,6 @@ def _tiny(serial: Trial, chosen: Trial, usable: Sequence[Trial], calls: int) -> 
     yield Finding(
         code="ADV206",
         severity="info",
-        message=f"a task takes {task_s * 1e6:,.1f} us, handing it out to {best.mix} adds {over_s * 1e6:,.1f} us: {cure}",
+        message=f"a task takes {task_s * 1e6:,.1f} us, handing it to {best.mix} adds {over_s * 1e6:,.1f} us: {cure}",
         evidence={"task_s": task_s, "overhead_s": over_s, "mix": str(best.mix), "chunk": best.mix.chunk},
     )

@@ -50,18 +50,14 @@ def predicted(site: Site, machine: Machine, script_wall_s: float, *, max_workers
         sendable=recorded.pickle_error is None,
         max_workers=max_workers or MAX_WORKERS,
     )
-    return _weighed(site, mix, _gain(site, machine, today, mix, speedup, script_wall_s), today)
+    before = predict(site.ledger, today, machine, site.calls, task_s=call_s(site))
+    return _weighed(site, mix, _gain(site.share * script_wall_s, mix, speedup / before), today)
 
 
-def _gain(
-    site: Site, machine: Machine, today: WorkerMix, mix: WorkerMix, speedup: float, script_wall_s: float
-) -> float:
-    """Expected gain over today's mix, start-up of the pool paid from the site's part of the run."""
-    calls = site.calls or 1
-    before = predict(site.ledger, today, machine, calls, task_s=call_s(site))
-    job_s = max(site.share * script_wall_s, 1e-9) * before / speedup
+def _gain(site_s: float, mix: WorkerMix, ratio: float) -> float:
+    """Expected gain over today's mix, with the start of the pool paid from the site's `site_s` seconds."""
     starters = mix.processes if mix.processes > 1 else mix.workers
-    return site.share * script_wall_s / (job_s + starters * STARTUP_S[mix.backend])
+    return site_s / (site_s / ratio + starters * STARTUP_S[mix.backend]) if site_s > 0 else 1.0
 
 
 def _weighed(site: Site, mix: WorkerMix, gain: float, today: WorkerMix) -> Recommendation:

@@ -21,7 +21,7 @@ NOISY = 0.10
 
 
 def representative(site: Site, trials: Sequence[Trial]) -> bool:
-    """False where serial replay takes less than half or more than twice run 1's time per call: caches, or other state.
+    """False where a serial replay takes less than half or more than twice run 1's time per call.
 
     The caller then falls back on the prediction.
     """
@@ -36,7 +36,7 @@ def not_representative(site: Site, trials: Sequence[Trial]) -> Iterable[Finding]
         yield Finding(
             code="ADV401",
             severity="warning",
-            message=f"a replayed call takes {ratio:.2f}x the time it took in the script: trials do not stand for the job",
+            message=f"a replayed call takes {ratio:.2f}x its time in the script: trials do not stand for the job",
             evidence={"replay_ratio": ratio, "run_call_s": call_s(site)},
         )
 
@@ -89,6 +89,6 @@ def _length(observation: Observation) -> Iterable[Finding]:
         yield Finding(
             code="ADV404",
             severity="warning",
-            message=f"the script ends after {observation.wall_s * 1e3:.0f} ms, too soon to advise on: give it more to do",
+            message=f"the script ends after {observation.wall_s * 1e3:.0f} ms, too soon to advise on: give it more",
             evidence={"wall_s": observation.wall_s, "needed_s": TOO_SHORT_S, "samples": observation.samples},
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from advisor.model.advice import Finding, Interval, Recommendation, SiteAdvice
 from advisor.model.site import Site
@@ -13,9 +13,9 @@ from advisor.recommend.balance import current_mix
 
 
 def best_site(sites: Sequence[SiteAdvice]) -> str | None:
-    """Id of the site the verdict speaks of: the largest gain for the script, then the largest share of it."""
+    """Id of the site the verdict speaks of: the largest gain for the script, then one with trials, then the share."""
     ranked = [entry for entry in sites if entry.recommendation is not None]
-    top = max(ranked, key=lambda entry: (_script_gain(entry), entry.site.share), default=None)
+    top = max(ranked, key=lambda entry: (_script_gain(entry), bool(entry.trials), entry.site.share), default=None)
     return top.site.id if top is not None else None
 
 
@@ -29,8 +29,8 @@ def verdict(
 
 
 def name_of(site: Site) -> str:
-    """ "`fetch` (scraper.py:12)", or for code that is no call "the loop in `main` (scraper.py:12)"."""
-    place = f"({os.path.basename(site.file)}:{site.line})"
+    """Name a site for people: "`fetch` (scraper.py:12)", or "the loop in `main` (scraper.py:12)" for other code."""
+    place = f"({Path(site.file).name}:{site.line})"
     if site.kind == "inline":
         what = "the loop" if site.callee == "(loop)" else "the code"
         where = f" in `{site.function}`" if site.function != "<module>" else ""
@@ -39,7 +39,7 @@ def name_of(site: Site) -> str:
 
 
 def factor(speedup: Interval) -> str:
-    """ "11.4x faster (10.9-11.8)"; an interval that says no more than its value is left out."""
+    """Say a speed-up: "11.4x faster (10.9-11.8)"; an interval that says no more than its value is left out."""
     low, high = _digits(speedup.low), _digits(speedup.high)
     return f"{_digits(speedup.value)}x faster" + (f" ({low}-{high})" if low != high else "")
 
@@ -57,8 +57,8 @@ def _of_site(site: Site, advice: Recommendation) -> str:
     )
     if not advice.measured:
         return (
-            f"{change}: predicted {factor(advice.speedup)}, the script {_digits(advice.script_speedup.value)}x, not measured"
-            f"{_why_not(site)}; {_it(site)}."
+            f"{change}: predicted {factor(advice.speedup)}, the script {_digits(advice.script_speedup.value)}x, "
+            f"not measured{_why_not(site)}; {_it(site)}."
         )
     return f"{change}: {factor(advice.speedup)}, the script {_digits(advice.script_speedup.value)}x; {_it(site)}."
 

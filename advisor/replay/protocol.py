@@ -29,7 +29,8 @@ class Plan:
     `calls` is how many the real job has, `sampled` how many of them can be replayed, `per_call_s` an estimate from
     run 1. `expectation` predicts a mix's speed-up over serial. `settled` is asked after each round of repeats whether
     the trials so far decide the matter. `waits` and `computes` say whether a notable part of a task is spent blocked,
-    and in Python code: with both a hybrid is worth a trial. `sendable` is False where calls cannot go to another process.
+    and in Python code: with both a hybrid is worth a trial.
+    `sendable` is False where calls cannot go to another process.
     `current` is the mix the script uses today, None where that is one call after the other.
     """
 

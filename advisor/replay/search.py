@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from advisor.model.trial import SERIAL, Trial, TrialRequest, WorkerMix
 from advisor.replay.clock import Clock
+from advisor.replay.ladders import between, ladders
 from advisor.replay.merge import Book
 from advisor.replay.protocol import Plan, Progress, Stage
 from advisor.replay.sizing import Sizing
 
 WORTH = 1.05
 """The next larger count is tried while the last step gained, or should gain, this much."""
+LEAST_HOPE = 0.1
+"""An expectation below this is taken for this: a trial's foreseen length stays finite."""
 WORSE = 0.90
 """A step that lost more than this ends the climb, whatever was expected."""
 NEAR = 1.05
@@ -68,7 +70,7 @@ class _Search:
         trial, serial = self.book.get(mix), self.book.get(SERIAL)
         if trial is not None and trial.ok and serial is not None:
             return serial.job_s(self.plan.calls) / trial.job_s(self.plan.calls)
-        return 1.0 if mix == SERIAL else min(max(self.plan.expectation(mix), 0.1), mix.workers)
+        return 1.0 if mix == SERIAL else min(max(self.plan.expectation(mix), LEAST_HOPE), mix.workers)
 
     def trial(self, mix: WorkerMix, *, memory: bool = False) -> Trial | None:
         """Run `mix` once more and book it; None where the budget is spent."""
@@ -107,40 +109,24 @@ class _Search:
 
     def look_round(self) -> None:
         """The first rung of threads and of processes, for evidence, then up the ladders that promise most."""
-        ladders = sorted(filter(None, self.ladders()), key=lambda ladder: -self.needed(ladder, self.top(ladder)))
-        for ladder in ladders:
+        rows = sorted(ladders(self.sizing), key=lambda ladder: -self.needed(ladder, self.top(ladder)))
+        for ladder in rows:
             if ladder[0].backend != "hybrid" and self.book.get(ladder[0]) is None:
                 self.trial(ladder[0])
         climbed = 0.0
-        for ladder in ladders:
+        for ladder in rows:
             if self.promises(ladder, climbed):
                 self.climb(ladder)
                 climbed = max(climbed, self.top(ladder))
 
-    def ladders(self) -> Iterator[list[WorkerMix]]:
-        """Worker counts to climb, a ladder a backend; hybrids only where a task both waits and computes."""
-        plan = self.plan
-        threads = _counts(min(plan.max_threads, plan.calls), plan.cores)
-        yield self.chunked(WorkerMix(backend="threads", threads_per_process=count) for count in threads)
-        if not plan.sendable:
-            return
-        most = plan.max_processes if plan.waits else min(plan.max_processes, max(2 * plan.cores, 2))
-        processes = _counts(min(most, plan.calls), plan.cores)
-        yield self.chunked(WorkerMix(backend="processes", processes=count) for count in processes)
-        hosts = min(plan.cores, plan.max_processes)
-        if plan.waits and plan.computes and hosts > 1:
-            each = _counts(min(plan.max_threads, plan.calls // hosts), 2)
-            yield self.chunked(
-                WorkerMix(backend="hybrid", processes=hosts, threads_per_process=count) for count in each
-            )
-
-    def chunked(self, mixes: Iterable[WorkerMix]) -> list[WorkerMix]:
-        """Mixes with the chunk to try first."""
-        return [self.sizing.chunked(mix) for mix in mixes]
-
     def top(self, ladder: Iterable[WorkerMix]) -> float:
         """The best that is expected of a ladder."""
-        return max(self.plan.expectation(mix) for mix in ladder)
+        return max(self.hope(mix) for mix in ladder)
+
+    def hope(self, mix: WorkerMix) -> float:
+        """Expected speed-up of the whole job, starting the pool included."""
+        calls = self.plan.calls
+        return calls * self.sizing.task_s / self.sizing.wall_s(mix, calls, max(self.plan.expectation(mix), LEAST_HOPE))
 
     @staticmethod
     def needed(ladder: list[WorkerMix], expected: float) -> float:
@@ -148,7 +134,7 @@ class _Search:
         return expected / WORTH if ladder[0].backend == "processes" else expected * WORTH
 
     def promises(self, ladder: list[WorkerMix], climbed: float) -> bool:
-        """Should more be hoped for from this ladder than from the best one climbed, or did its first rung do better?"""
+        """True where this ladder may beat the best one climbed, or its first rung did better than its like."""
         first = self.book.get(ladder[0])
         if first is not None and not first.ok:
             return False
@@ -156,7 +142,9 @@ class _Search:
             return True
         if first is None:
             return False
-        rivals = [trial for trial in self.book.usable() if trial.mix.workers == first.mix.workers and trial is not first]
+        rivals = [
+            trial for trial in self.book.usable() if trial.mix.workers == first.mix.workers and trial is not first
+        ]
         return any(rival.job_s(self.plan.calls) >= WORTH * first.job_s(self.plan.calls) for rival in rivals)
 
     def climb(self, ladder: Iterable[WorkerMix]) -> None:
@@ -173,15 +161,14 @@ class _Search:
             last = mix
 
     def worth(self, last: WorkerMix, larger: WorkerMix) -> bool:
-        """Is a larger mix worth a trial after this one?"""
+        """True where a larger mix is worth a trial after this one."""
         tasks = self.sizing.tasks(larger, self.speedup(larger))
         if self.sizing.wall_s(larger, tasks, self.speedup(larger)) > self.left_s:
             return False
-        expected = self.plan.expectation(larger) / self.plan.expectation(last)
-        return expected >= WORTH or self.step_paid(last)
+        return self.hope(larger) >= WORTH * self.hope(last) or self.step_paid(last)
 
     def step_paid(self, mix: WorkerMix) -> bool:
-        """Did the last step, from the next smaller mix of its kind, gain?"""
+        """True where the last step, from the next smaller mix of its kind, gained."""
         smaller = [trial.mix for trial in self.book.usable() if trial.mix.backend == mix.backend]
         below = max(
             (other for other in smaller if other.workers < mix.workers), key=lambda m: m.workers, default=SERIAL
@@ -198,7 +185,7 @@ class _Search:
         best = self.book.best()
         if best is None or best.mix == SERIAL:
             return
-        self.try_all(_between(best.mix, [trial.mix for trial in self.book.usable()], self.plan.calls))
+        self.try_all(between(best.mix, [trial.mix for trial in self.book.usable()], self.plan.calls))
         best = self.book.best()
         if best is not None:
             self.try_all(self.sizing.other_chunks(best.mix))
@@ -223,7 +210,7 @@ class _Search:
                 self.book.drop_first(mixes, keep=self.plan.min_repeats)
 
     def works(self, mix: WorkerMix) -> bool:
-        """Was it measured, and did it never fail?"""
+        """True where it was measured and never failed."""
         trial = self.book.get(mix)
         return trial is not None and trial.ok
 
@@ -262,32 +249,3 @@ class _Search:
         """Memory trials; their seconds are thrown away."""
         for mix in self.weighed():
             self.trial(mix, memory=True)
-
-
-def _counts(most: int, cores: int) -> list[int]:
-    """2, 4, 8, ... and the number of cores, up to `most`, which is tried itself where it cuts the row short."""
-    powers = {2**power for power in range(1, most.bit_length())}
-    return sorted(count for count in powers | {cores, most} if 2 <= count <= most)  # noqa: PLR2004  # one is serial
-
-
-def _between(best: WorkerMix, tried: Iterable[WorkerMix], calls: int) -> list[WorkerMix]:
-    """Geometric middles between the best count and its neighbours, cut to the fewest workers of as many rounds."""
-    counts = sorted(_size(mix) for mix in tried if mix.backend == best.backend)
-    size = _size(best)
-    below = max((count for count in counts if count < size), default=1)
-    above = min((count for count in counts if count > size), default=size)
-    host = best.workers // size
-    found = {_no_idle(round(math.sqrt(size * other)) * host, calls) // host for other in (below, above)}
-    return [_sized(best, count) for count in sorted(found - {size, below, above}) if count > 1]
-
-
-def _no_idle(workers: int, calls: int) -> int:
-    return math.ceil(calls / math.ceil(calls / workers))
-
-
-def _size(mix: WorkerMix) -> int:
-    return mix.processes if mix.backend == "processes" else mix.threads_per_process
-
-
-def _sized(mix: WorkerMix, size: int) -> WorkerMix:
-    return replace(mix, processes=size) if mix.backend == "processes" else replace(mix, threads_per_process=size)

@@ -13,7 +13,7 @@ from advisor.report import frames
 WIDTH, HEIGHT = 480, 260
 LEFT, RIGHT, TOP, BOTTOM = 44, 14, 14, 42
 Y_TICKS = 4  # about so many grid lines
-MOST_X_TICKS = 9
+TICK_GAP = 26  # two figures of three digits do not touch
 NICE_STEPS = (1, 2, 2.5, 5, 10)
 
 
@@ -75,10 +75,9 @@ def of_trials(trials: pd.DataFrame) -> Chart | None:
         for backend, group in best.sort_values("workers").groupby("backend", sort=False)
     ]
     workers = sorted({int(each) for each in best["workers"]})
-    shown = workers[:: -(-len(workers) // MOST_X_TICKS)]
     return Chart(
         series=tuple(series),
-        x_ticks=tuple(Tick(at=scale.x(each), text=str(each)) for each in shown),
+        x_ticks=_apart([Tick(at=scale.x(each), text=str(each)) for each in workers]),
         y_ticks=tuple(Tick(at=scale.y(each), text=f"{each:g}x") for each in _steps(scale.top)),
         one_y=scale.y(1.0),
     )
@@ -113,6 +112,15 @@ def _top(best: pd.DataFrame) -> float:
     """The upper end of the axis: the highest end of an interval, at least a little over 1."""
     ends = [*best["speedup"], *best["speedup_high"].dropna()]
     return max(1.1, *map(float, ends))
+
+
+def _apart(ticks: list[Tick]) -> tuple[Tick, ...]:
+    """The ticks from the last one down, without those that would touch the one before."""
+    kept: list[Tick] = []
+    for tick in reversed(ticks):
+        if not kept or kept[-1].at - tick.at >= TICK_GAP:
+            kept.append(tick)
+    return tuple(reversed(kept))
 
 
 def _steps(top: float) -> list[float]:

@@ -7,6 +7,7 @@ them text. Shares are in [0, 1]; a figure that was not measured is NaN or None.
 from __future__ import annotations
 
 from statistics import median
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -30,9 +31,9 @@ SITE_COLUMNS = (
     "safety", "mix", "speedup", "measured", "best",
 )  # fmt: skip
 TRIAL_COLUMNS = (
-    "mix", "backend", "workers", "chunk", "tasks", "repeats", "median_s", "low_s", "high_s", "startup_s", "speedup",
-    "speedup_low", "speedup_high", "cpu_s", "voluntary_per_task", "involuntary_per_task", "ipc_bytes_per_task",
-    "peak_pss_bytes", "outcome", "error", "recommended", "today",
+    "mix", "backend", "workers", "chunk", "tasks", "repeats", "task_s", "task_low_s", "task_high_s", "startup_s",
+    "speedup", "speedup_low", "speedup_high", "cpu_per_task_s", "voluntary_per_task", "involuntary_per_task",
+    "ipc_bytes_per_task", "peak_pss_bytes", "outcome", "error", "recommended", "today",
 )  # fmt: skip
 LINE_COLUMNS = ("file", "line", "hits", "time_s", "share", "source", "text")
 FINDING_COLUMNS = ("code", "severity", "site", "message", "evidence")
@@ -46,7 +47,11 @@ def sites(advice: Advice) -> pd.DataFrame:
 
 
 def trials(entry: SiteAdvice) -> pd.DataFrame:
-    """Trials of a site, fewest workers first; seconds with warm pools, speed-ups per task against `today`."""
+    """Trials of a site, fewest workers first. Task counts differ from trial to trial, so figures are per task.
+
+    `task_s` is the wall time of a repeat, pool warm, over its tasks (median, lowest, highest); speed-ups are against
+    `baseline_trial`.
+    """
     base = baseline_trial(entry)
     ordered = sorted(entry.trials, key=lambda trial: (trial.mix.workers, trial.mix.processes, trial.mix.chunk))
     return _frame([_trial_row(trial, base, entry) for trial in ordered], TRIAL_COLUMNS)
@@ -66,8 +71,14 @@ def ledger(split: Ledger, wall_s: float) -> pd.DataFrame:
     return _frame([row for row in every if row[-1]], ("kind", "share", "seconds", "percent"))
 
 
-def findings(advice: Advice) -> pd.DataFrame:
-    """Findings of the whole run and of each site, gravest first, each said once; `site` is None for the run's."""
+def findings(advice: Advice, *, tried: bool = False) -> pd.DataFrame:
+    """Findings of the whole run and of each site, gravest first, each said once; `site` is None for the run's.
+
+    `tried` leaves out the sites the advice does not rest on: neither the best one nor one with trials.
+    """
+    if tried:
+        kept = tuple(entry for entry in advice.sites if entry.trials or entry is advice.best_site)
+        advice = replace(advice, sites=kept)
     seen = {(finding.code, finding.message): (site, finding) for site, finding in reversed(list(_findings(advice)))}
     found = [(each.code, each.severity, site, each.message, each.evidence) for site, each in reversed(seen.values())]
     found.sort(key=lambda row: SEVERITIES.index(row[1]))
@@ -110,12 +121,13 @@ def _site_row(entry: SiteAdvice, best: bool) -> tuple[object, ...]:
 
 def _trial_row(trial: Trial, base: Trial | None, entry: SiteAdvice) -> tuple[object, ...]:
     advised = entry.recommendation
-    samples = trial.wall_s or (float("nan"),)
+    tasks = max(trial.tasks, 1)
+    samples = [each / tasks for each in trial.wall_s] or [float("nan")]
+    counts = (trial.cpu_s, trial.voluntary_switches, trial.involuntary_switches, trial.ipc_bytes)
     return (
         str(trial.mix), trial.mix.backend, trial.mix.workers, trial.mix.chunk, trial.tasks, len(trial.wall_s),
-        median(samples), min(samples), max(samples), trial.startup_s, *_speedup(trial, base), trial.cpu_s,
-        *(figure / max(trial.tasks, 1) for figure in (trial.voluntary_switches, trial.involuntary_switches)),
-        trial.ipc_bytes / max(trial.tasks, 1), trial.peak_pss_bytes, trial.outcome, trial.error,
+        median(samples), min(samples), max(samples), trial.startup_s, *_speedup(trial, base),
+        *(count / tasks for count in counts), trial.peak_pss_bytes, trial.outcome, trial.error,
         advised is not None and advised.decided and trial.mix == advised.mix,
         _same_workers(trial.mix, today_mix(entry)),
     )  # fmt: skip

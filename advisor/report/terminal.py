@@ -63,6 +63,8 @@ class _Page:
         reason = words.printable(advised.reason)
         if not advised.decided:
             return f"Undecided: {reason}."
+        if not advised.measured and advised.mix == frames.today_mix(best):
+            return f"Not measured, no trial gave a figure: {reason}."
         if not advised.measured:
             gains = f"{words.gain(advised.speedup)} the site, {words.gain(advised.script_speedup)} the script"
             return f"PREDICTED, not measured ({advised.mix}: {gains}): {reason}."
@@ -96,29 +98,24 @@ class _Page:
         return self._table(title, headers, rows, left=("hot call", "where", "bound", "detail"))
 
     def _trials(self, best: SiteAdvice) -> str:
-        table = frames.trials(best)
-        rows = [self._trial(row) for row in frames.rows(table)]
-        headers: Cells = ("mix", "seconds", "n", "speed-up", "CPU", "switches", "memory")
-        name = words.cut(words.printable(best.site.callee), self.width // 3)
-        tasks = "/".join(words.count(each) for each in sorted(set(table["tasks"])))
-        repeats = set(table.loc[table["outcome"] == "ok", "repeats"])
-        title = f"Trials of {name}, measured: {tasks} recorded calls"
-        if len(repeats) == 1:
-            title += f", {words.plural(repeats.pop(), 'repeat')}"
-            headers, rows = _without(headers, 2), [_without(row, 2) for row in rows]
-        notes = [_note(row) for row in frames.rows(table) if row.outcome != "ok"]
-        block = self._table(title, headers, rows, left=("mix",))
-        return "\n".join((block, *map(self._wrap, (*notes, _legend(best))))) if rows else ""
+        rows = frames.rows(frames.trials(best))
+        if not rows:
+            return ""
+        headers = ("mix", "a call", "n", "speed-up", "CPU", "switch", "peak")
+        title = f"Trials of {words.cut(words.printable(best.site.callee), self.width // 2)}, measured"
+        block = self._table(title, headers, [self._trial(row) for row in rows], left=("mix",))
+        notes = [_note(row) for row in rows if row.outcome != "ok"]
+        return "\n".join((block, *map(self._wrap, (*notes, _legend(best)))))
 
     def _trial(self, row: frames.Row) -> Cells:
         ok = row.outcome == "ok"
         switches = f"{words.rate(row.voluntary_per_task)}/{words.rate(row.involuntary_per_task)}"
         cells = (
             (f"{MARKED} " if row.recommended else "  ") + _short_mix(row.mix),
-            words.spread(row.median_s, row.low_s, row.high_s) if ok else row.outcome.replace("_", " "),
-            str(row.repeats),
+            words.spread(row.task_s, row.task_low_s, row.task_high_s) if ok else row.outcome.replace("_", " "),
+            f"{row.repeats}x{row.tasks}" if ok else words.UNKNOWN,
             words.interval(row.speedup, row.speedup_low, row.speedup_high),
-            words.seconds(row.cpu_s) if ok else words.UNKNOWN,
+            words.seconds(row.cpu_per_task_s, digits=2) if ok else words.UNKNOWN,
             switches if ok else words.UNKNOWN,
             words.size(row.peak_pss_bytes),
         )
@@ -142,7 +139,7 @@ class _Page:
         return self._table(title, ("line", "hits", "share", "code", "source"), rows, left=("line", "code", "source"))
 
     def _findings(self) -> str:
-        return "\n".join(self._finding(row) for row in frames.rows(frames.findings(self.advice)))
+        return "\n".join(self._finding(row) for row in frames.rows(frames.findings(self.advice, tried=True)))
 
     def _finding(self, row: frames.Row) -> str:
         head = f"{row.code} {row.severity}: "
@@ -177,9 +174,10 @@ class _Page:
 def _legend(best: SiteAdvice) -> str:
     """What the columns of the trial table mean."""
     return (
-        f"seconds: median ± half the range of the repeats, workers already started. speed-up: against "
-        f"{frames.today_mix(best)}, 95% interval. switches: context switches a task, voluntary/involuntary. "
-        f"memory: peak of all processes, shared pages counted once. {MARKED} advised."
+        "a call: wall time of a trial over its calls, workers already started, median ± half the range. n: repeats x "
+        f"calls. speed-up: against {frames.today_mix(best)}, 95% interval; the verdict's counts starting the workers "
+        "as well. CPU, switch: CPU time and context switches (voluntary/involuntary) a call. peak: memory of all "
+        f"processes, shared pages once. {MARKED} advised."
     )
 
 
@@ -193,7 +191,3 @@ def _note(row: frames.Row) -> str:
     """Why a trial has no seconds."""
     why = f": {words.printable(row.error)}" if row.error else ""
     return f"{row.mix} {row.outcome.replace('_', ' ')}{why}"
-
-
-def _without(cells: Cells, index: int) -> Cells:
-    return cells[:index] + cells[index + 1 :]

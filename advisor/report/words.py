@@ -31,15 +31,15 @@ def known(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def seconds(value_s: float | None) -> str:
-    """A duration at three digits, in the unit that suits it: `1.23 s`, `12.3 ms`, `450 us`."""
+def seconds(value_s: float | None, *, digits: int = 3) -> str:
+    """A duration at `digits` digits, in the unit that suits it: `1.23 s`, `12.3 ms`, `450 us`."""
     if value_s is None or not known(value_s):
         return UNKNOWN
     if value_s >= 1 or value_s == 0:
-        return f"{_digits(value_s)} s"
+        return f"{_digits(value_s, digits)} s"
     if value_s >= MS:
-        return f"{_digits(value_s / MS)} ms"
-    return f"{_digits(value_s / US)} us"
+        return f"{_digits(value_s / MS, digits)} ms"
+    return f"{_digits(value_s / US, digits)} us"
 
 
 def percent(share: float | None) -> str:
@@ -77,7 +77,7 @@ def spread(median_s: float | None, low_s: float | None, high_s: float | None) ->
 
 
 def size(value_bytes: float | None) -> str:
-    """Bytes in SI units: `120 MB`."""
+    """Bytes in SI units at two digits: `24 MB`, `1.2 GB`."""
     if value_bytes is None or not known(value_bytes):
         return UNKNOWN
     value, unit = float(value_bytes), BYTE_UNITS[0]
@@ -85,7 +85,7 @@ def size(value_bytes: float | None) -> str:
         if value < BYTE_STEP or unit == BYTE_UNITS[-1]:
             break
         value /= BYTE_STEP
-    return f"{value:.0f} {unit}" if unit == "B" else f"{_digits(value)} {unit}"
+    return f"{value:.0f} {unit}" if unit == "B" else f"{_digits(value, 2)} {unit}"
 
 
 def count(value: float | None) -> str:
@@ -94,10 +94,10 @@ def count(value: float | None) -> str:
 
 
 def rate(value: float | None) -> str:
-    """A number per task: `0.2`, `1,000`; zero only where it is."""
+    """A number per task: `0.2`, `1000`; zero only where it is."""
     if value is None or not known(value):
         return UNKNOWN
-    return "<0.1" if 0 < value < SMALL_RATE else count(value) if value >= LARGE else f"{value:.1f}"
+    return "<0.1" if 0 < value < SMALL_RATE else f"{value:.{0 if value >= LARGE else 1}f}"
 
 
 def plural(number: int, one: str, many: str = "") -> str:
@@ -149,11 +149,11 @@ def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
-def _digits(value: float) -> str:
-    """Three significant digits without an exponent; whole from 100 on."""
+def _digits(value: float, digits: int = 3) -> str:
+    """So many significant digits without an exponent; whole from 100 on."""
     if value == 0:
         return "0"
     if abs(value) >= LARGE * (1 - ROUNDS_UP):
         return f"{value:,.0f}"
-    decimals = 2 - math.floor(math.log10(abs(value) * (1 + ROUNDS_UP)))
+    decimals = digits - 1 - math.floor(math.log10(abs(value) * (1 + ROUNDS_UP)))
     return f"{value:.{min(max(decimals, 0), MOST_DECIMALS)}f}"

@@ -39,12 +39,12 @@ def default_mixes(name: str) -> dict[str, WorkerMix]:
     return dict(zip(DEFAULTS, (threads, processes, processes if computes else threads), strict=True))
 
 
-def recommended_mix(name: str) -> WorkerMix:
-    """What `advise` answers for the sample's hot function; serial where it has no answer."""
+def recommended_mix(name: str) -> WorkerMix | None:
+    """What `advise` answers for the sample's hot function, None where it has no answer."""
     sample = SAMPLES / f"{name}.py"
     site = advise(sample).site_of(read_header(sample).function)
     if site is None:
-        return SERIAL
+        return None
     figures = site["recommendation"]
     mix = {key: figures[key] for key in ("backend", "processes", "threads_per_process", "chunk")}
     return WorkerMix(**mix)
@@ -61,6 +61,13 @@ def measure(name: str, recommended: WorkerMix, *, quick: bool) -> dict[str, floa
     ratios = {"regret": recommended, **usual, "stay serial": SERIAL}
     shown = {"sample": name, "best": str(best), "recommended": str(recommended)}
     return {**shown, **{label: seconds[mix] / seconds[best] for label, mix in ratios.items()}}
+
+
+def row_of(name: str, *, quick: bool) -> dict[str, float | str]:
+    """Ask `advise`, then measure. Without an answer the script stays as it is, and the row says so."""
+    recommended = recommended_mix(name)
+    row = measured_apart(name, recommended or SERIAL, quick=quick)
+    return row if recommended is not None else {**row, "recommended": "no answer (serial)"}
 
 
 def measured_apart(name: str, recommended: WorkerMix, *, quick: bool) -> dict[str, float | str]:
@@ -103,7 +110,7 @@ def main() -> None:
     if options.mix is not None:
         print(json.dumps(measure(chosen[0], WorkerMix(**options.mix), quick=options.quick)))
         return
-    rows = [measured_apart(name, recommended_mix(name), quick=options.quick) for name in chosen]
+    rows = [row_of(name, quick=options.quick) for name in chosen]
     print(tabulate([[row[key] for key in HEADERS] for row in rows], headers=HEADERS, floatfmt=".2f", tablefmt="github"))
     for label in ("regret", *DEFAULTS, "stay serial"):
         ratios = [float(row[label]) for row in rows]

@@ -56,7 +56,7 @@ ADVICE = {
 }  # fmt: skip
 
 
-def misfits(value: Any, shape: Any, at: str = "$") -> list[str]:
+def misfits(value: Any, shape: Any, at: str = "$") -> list[str]:  # noqa: ANN401  # any JSON, any shape
     """The places where `value` is not of `shape`: a type or types, a dict of keys, [shape], or (shape, None)."""
     if isinstance(shape, tuple) and shape[-1] is None:
         return [] if value is None else misfits(value, shape[0], at)

@@ -190,7 +190,7 @@ SCRIPTS = {
     "doc": "'''The docstring.'''\nprint(__doc__)",
     "annotations": "x: int = 1\nprint(__annotations__)",
     "future": "from __future__ import annotations\nx: undefined = 1\nprint(__annotations__)",
-    "without future": "try:\n    x: undefined = 1\n    print(__annotations__)\nexcept NameError as error:\n    print(error)",
+    "without future": "try:\n    x: undefined = 1\nexcept NameError as error:\n    print(error)",
     "syntax warning": "x = 1\nprint(x is 1)",
     "deprecation warning": "import warnings\nwarnings.warn('old', DeprecationWarning)",
     "import of a missing module": "import no_such_module_at_all",
@@ -255,7 +255,7 @@ SCRIPTS = {
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(fail, [1]))
         """,
-    "asyncio": "import asyncio\nasync def main():\n    await asyncio.sleep(0)\n    raise ValueError\nasyncio.run(main())",
+    "asyncio": "import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    raise ValueError\nasyncio.run(f())",
     "closes every descriptor": "import os\nos.closerange(3, 4096)\nprint(open(__file__).fileno())\n1 / 0",
     "ends by exec": "import os, sys\nos.execv(sys.executable, [sys.executable, '-c', 'print(1); 1 / 0'])",
     "unflushed output": "import sys\nsys.stdout.write('no newline')",

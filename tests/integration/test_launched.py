@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import textwrap
 import time
 from collections.abc import Iterator
@@ -195,8 +196,6 @@ class Session:
         os.write(self.master, text.encode())
 
     def echoes(self) -> bool:
-        import termios
-
         return bool(termios.tcgetattr(self.master)[3] & termios.ECHO)
 
 
@@ -234,7 +233,8 @@ def test_typed_lines_are_given_again(folder: Path, terminals: list[Session]):
 
 
 def test_end_of_typed_input(folder: Path, terminals: list[Session]):
-    session = at_terminal(folder, "import sys\nprint('ready', flush=True)\nprint('read', repr(sys.stdin.read()))", terminals)
+    source = "import sys\nprint('ready', flush=True)\nprint('read', repr(sys.stdin.read()))"
+    session = at_terminal(folder, source, terminals)
     session.expect("ready")
     session.type("one\ntwo")
     session.type("\x04\x04")
@@ -248,7 +248,7 @@ def test_keys_without_return(folder: Path, terminals: list[Session]):
         before = termios.tcgetattr(0)
         tty.setcbreak(0)
         print('press', flush=True)
-        key = os.read(0, 1)
+        key = os.read(0, 3)
         termios.tcsetattr(0, termios.TCSADRAIN, before)
         print('pressed', key)
         """
@@ -256,8 +256,8 @@ def test_keys_without_return(folder: Path, terminals: list[Session]):
     session.expect("press")
     time.sleep(0.2)  # the change of modes is carried over within some ms
     assert not session.echoes()
-    session.type("q")
-    session.expect("pressed b'q'", times=2)
+    session.type("\x1b[A")
+    session.expect("pressed b'\\x1b[A'", times=2)
     session.expect("ended", times=2)
     assert session.echoes()
 
@@ -288,9 +288,23 @@ def test_script_that_reads_more_the_second_time_is_told_the_end(folder: Path, te
     session.expect("ended", times=2)
 
 
+def test_line_editing_of_the_script(folder: Path, terminals: list[Session]):
+    source = """
+        import readline
+        print('hello', input('name? '))
+        """
+    session = at_terminal(folder, source, terminals)
+    session.expect("name? ")
+    time.sleep(0.2)  # as above
+    session.type("Adx\x7fa\n")
+    session.expect("hello Ada", times=2)
+    session.expect("ended", times=2)
+    assert session.echoes()
+
+
 def test_control_c_ends_the_script_and_not_the_host(folder: Path, terminals: list[Session]):
     session = at_terminal(folder, UNTIL_INTERRUPTED.format(""), terminals)
-    session.expect("running")
+    session.expect("running\n")
     session.type("\x03")
     session.expect('ended [130, "KeyboardInterrupt", true]\n')
     assert session.echoes()
@@ -299,27 +313,33 @@ def test_control_c_ends_the_script_and_not_the_host(folder: Path, terminals: lis
 def test_control_c_that_the_script_survives(folder: Path, terminals: list[Session]):
     source = """
         import time
-        print('running', flush=True)
         try:
+            print('running', flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             time.sleep(1)
             print('cleaned up')
         """
     session = at_terminal(folder, source, terminals)
-    session.expect("running")
+    session.expect("running\n")
     session.type("\x03")
     session.expect("cleaned up\nended [0, null, true]\n")
 
 
-def test_second_and_third_control_c(folder: Path, terminals: list[Session]):
-    deaf = "for name in ('SIGINT', 'SIGTERM'):\n    signal.signal(getattr(signal, name), lambda *_: print('no', flush=True))"
+def test_control_c_again_and_again_ends_a_deaf_script(folder: Path, terminals: list[Session]):
+    deaf = """
+import os
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, _: os.write(1, f'deaf to {number} '.encode()))
+"""
     session = at_terminal(folder, UNTIL_INTERRUPTED.format(deaf), terminals)
-    session.expect("running")
+    session.expect("running\n")
     session.type("\x03")
-    session.expect("no")
-    session.type("\x03")
-    session.expect("no", times=3)
+    session.expect("deaf to 2 ")
+    while "deaf to 15 " not in session.output:  # presses within a few ms may count as one
+        session.type("\x03")
+        time.sleep(0.2)
+        session.expect("deaf to 2 ", times=session.output.count("deaf to 2 ") + 1)
     session.type("\x03")
     session.expect('ended [137, "killed by SIGKILL", true]')
 
@@ -331,7 +351,7 @@ def host(folder: Path) -> Iterator[subprocess.Popen[str]]:
 import os, subprocess
 child = subprocess.Popen(['sleep', '60'])
 open('pids', 'w').write(f'{os.getpid()} {child.pid}')
-signal.signal(signal.SIGINT, lambda *_: (child.kill(), signal.default_int_handler()))
+signal.signal(signal.SIGINT, lambda *got: (child.kill(), signal.default_int_handler(*got)))
 """
     process = subprocess.Popen(
         host_command(folder, UNTIL_INTERRUPTED.format(note)),

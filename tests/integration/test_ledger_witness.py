@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +23,8 @@ pytestmark = pytest.mark.realtime
 SAMPLES = "samples.jsonl"
 REFUSED = "/bin/false"
 LEAST_SHARE = 0.85
+# Of a wait and a computation of 4 ms each in turn, seen every 10 ms: smeared over each other both would show 0.5.
+LEAST_SHARE_WITHIN_A_SAMPLE = 0.75
 SCRIPT_S = 1.5
 
 HEADER = f"""
@@ -138,9 +140,12 @@ def observe(script: Path, folder: Path, *, pyspy: str | None = None) -> Observat
         watch.abandon()
 
 
-def shares(observation: Observation, function: str) -> Counter[str]:
-    """The shares of the kinds of time while `function` of the user's own code was on the stack."""
-    seconds: Counter[str] = Counter()
+def shares(observation: Observation, function: str) -> defaultdict[str, float]:
+    """The shares of the kinds of time while `function` of the user's own code was on the stack.
+
+    What a busy machine makes it wait for a core is no mistake of the ledger's, and is left out.
+    """
+    seconds: defaultdict[str, float] = defaultdict(float)
     for tick in observation.ticks:
         for moment in tick.moments:
             stack = observation.stacks[moment.stack] if moment.stack >= 0 else ()
@@ -149,10 +154,9 @@ def shares(observation: Observation, function: str) -> Counter[str]:
             gil_share = observation.gil_share[moment.stack]
             seconds["python"] += moment.cpu_s * gil_share
             seconds["native"] += moment.cpu_s * (1 - gil_share)
-            seconds["runqueue"] += moment.runqueue_s
             seconds[moment.wait_kind] += moment.wait_s
-    total = seconds.total()
-    return Counter({kind: value / total for kind, value in seconds.items()})
+    total = sum(seconds.values())
+    return defaultdict(float, {kind: value / total for kind, value in seconds.items()})
 
 
 def write_script(folder: Path, body: str, call: str = CALL) -> Path:
@@ -168,13 +172,12 @@ def write_script(folder: Path, body: str, call: str = CALL) -> Path:
         pytest.param(SLEEP, ("sleep",), id="sleep"),
         pytest.param(NETWORK, ("network",), id="network"),
         pytest.param(LOCK, ("lock",), id="lock"),
-        # What a busy machine makes it wait for a core is no mistake of the ledger's.
-        pytest.param(PYTHON, ("python", "runqueue"), id="python"),
-        pytest.param(NATIVE, ("native", "runqueue"), id="native"),
+        pytest.param(PYTHON, ("python",), id="python"),
+        pytest.param(NATIVE, ("native",), id="native"),
         pytest.param(CHILD, ("child",), id="child"),
         pytest.param(CHILD_OUTPUT, ("child",), id="child-output"),
         pytest.param(PIPE, ("pipe",), id="pipe"),
-        pytest.param(GIL, ("gil", "python", "runqueue"), id="gil"),
+        pytest.param(GIL, ("gil", "python"), id="gil"),
     ],
 )
 def test_a_script_that_does_one_thing_shows_it(
@@ -186,14 +189,13 @@ def test_a_script_that_does_one_thing_shows_it(
     assert observation.source == "py-spy"
     assert set(found) <= set(KINDS)
     assert sum(found[kind] for kind in kinds) >= LEAST_SHARE, found
-    assert found[kinds[0]] == max(found.values()) or kinds[0] == "gil", found
 
 
 def test_threads_that_share_the_gil_wait_for_it(tmp_path: Path, folder: Path) -> None:
     found = shares(observe(write_script(tmp_path, GIL), folder), "spin")
 
     assert found["gil"] >= 0.25, found
-    assert found["native"] <= 0.05, found
+    assert found["native"] <= 0.15, found  # 150 samples tell the holder's share to about a tenth
 
 
 def test_waits_and_work_shorter_than_a_sample_are_told_apart(tmp_path: Path, folder: Path) -> None:
@@ -210,8 +212,8 @@ def work():
     observation = observe(write_script(tmp_path, body), folder)
 
     waits, computes = shares(observation, "wait"), shares(observation, "compute")
-    assert waits["sleep"] >= LEAST_SHARE, waits
-    assert computes["python"] + computes["runqueue"] >= LEAST_SHARE, computes
+    assert waits["sleep"] >= LEAST_SHARE_WITHIN_A_SAMPLE, waits
+    assert computes["python"] >= LEAST_SHARE_WITHIN_A_SAMPLE, computes
 
 
 def test_the_time_of_every_thread_adds_up(tmp_path: Path, folder: Path) -> None:
@@ -236,7 +238,7 @@ if __name__ == "__main__":
 
     found = shares(observation, "work")
     assert observation.totals.processes == 3
-    assert found["python"] + found["runqueue"] >= LEAST_SHARE, found
+    assert found["python"] >= LEAST_SHARE, found
     assert all(frame.function != "main" for frame in _roots(observation, "work"))
 
 
@@ -250,11 +252,11 @@ def _roots(observation: Observation, function: str) -> list[Frame]:
         pytest.param(SLEEP, ("sleep",), id="sleep"),
         pytest.param(NETWORK, ("network",), id="network"),
         pytest.param(LOCK, ("lock",), id="lock"),
-        pytest.param(PYTHON, ("python", "runqueue"), id="python"),
-        pytest.param(NATIVE, ("native", "runqueue"), id="native"),
+        pytest.param(PYTHON, ("python",), id="python"),
+        pytest.param(NATIVE, ("native",), id="native"),
         pytest.param(CHILD, ("child",), id="child"),
         pytest.param(PIPE, ("pipe",), id="pipe"),
-        pytest.param(GIL, ("gil", "python", "runqueue"), id="gil"),
+        pytest.param(GIL, ("gil", "python"), id="gil"),
     ],
 )
 def test_the_sampler_inside_sees_the_same(body: str, kinds: tuple[str, ...], tmp_path: Path, folder: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left(temporary: Path):
+def _nothing_left(temporary: Path) -> Iterator[None]:
     yield
     assert list(temporary.iterdir()) == []
     assert psutil.Process().children(recursive=True) == []
@@ -83,7 +84,7 @@ def test_without_the_right_to_look_the_script_is_seen_from_inside(target: Target
     assert "work" in functions(observation)
 
 
-def test_watch_that_fails_ends_the_script(target: Target, tmp_path: Path):
+def test_watch_that_fails_ends_the_script(target: Target):
     class Broken(Watch):
         def attach(self) -> None:
             raise ObserveError("broken")

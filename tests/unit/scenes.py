@@ -101,7 +101,7 @@ class Searched:
         return self.workload.job_s(self.advice.mix, self.calls) / self.workload.best(mixes, self.calls)[1]
 
 
-def run_search(
+def run_search(  # noqa: PLR0913  # one knob a test
     workload: Workload,
     calls: int,
     *,
@@ -134,7 +134,7 @@ def run_search(
         settled=lambda trials: advise(trials).decided,
         current=current,
         waits=workload.ledger.wait > 0.1,
-        computes=workload.ledger.python > 0.1,
+        computes=workload.ledger.python > 0.05,
         **limits,
     )
     trials = search(stage, plan, clock)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from pathlib import Path
 
 import pytest
 from scenes import recorded
 
 from advisor.analyse.dependence import carried
 from advisor.analyse.safety import assess
+from advisor.model.recording import Effect
 
 DEPENDENT = {
     "the result is the next argument": ("x = 1\nfor i in range(9):\n    x = step(x)", "x at line 3"),
@@ -48,26 +50,31 @@ INDEPENDENT = {
 }
 
 
-def reasons(tmp_path, code, **fields):
+def reasons(tmp_path: Path, code: str, **fields: object):
     file = tmp_path / "job.py"
     file.write_text(textwrap.dedent(code))
     call = next(
         node for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("step")
     )  # fmt: skip
-    place = {"line": call.lineno, "end_line": call.end_lineno, "column": call.col_offset, "callee": ast.unparse(call.func)}
+    place = {
+        "line": call.lineno,
+        "end_line": call.end_lineno,
+        "column": call.col_offset,
+        "callee": ast.unparse(call.func),
+    }
     return recorded(file=str(file), **(place | {"callee_file": None, "callee_line": None} | fields))
 
 
 @pytest.mark.parametrize("name", DEPENDENT)
-def test_a_loop_that_reads_back_is_dependent_and_says_where(tmp_path, name):
+def test_a_loop_that_reads_back_is_dependent_and_says_where(tmp_path: Path, name: str):
     code, where = DEPENDENT[name]
     found = carried(reasons(tmp_path, code))
     assert any(reason.startswith(where) for reason in found), found
 
 
 @pytest.mark.parametrize("name", INDEPENDENT)
-def test_collecting_results_is_no_dependence(tmp_path, name):
+def test_collecting_results_is_no_dependence(tmp_path: Path, name: str):
     assert carried(reasons(tmp_path, INDEPENDENT[name])) == ()
 
 
@@ -89,13 +96,13 @@ for i in range(9):
 """
 
 
-def test_a_method_that_advances_its_object_is_dependent(tmp_path):
+def test_a_method_that_advances_its_object_is_dependent(tmp_path: Path):
     place = reasons(tmp_path, SOLVER.format(method="step"))
     found = carried(reasons(tmp_path, SOLVER.format(method="step"), callee_file=place.file, callee_line=3))
     assert found == ("solver.step sets solver.x at line 5 from what the call before left there",)
 
 
-def test_a_counter_or_a_connection_made_on_first_use_is_not(tmp_path):
+def test_a_counter_or_a_connection_made_on_first_use_is_not(tmp_path: Path):
     place = reasons(tmp_path, SOLVER.format(method="cached_step"))
     assert carried(reasons(tmp_path, SOLVER.format(method="cached_step"), callee_file=place.file, callee_line=7)) == ()
 
@@ -107,7 +114,6 @@ def test_results_seen_in_later_arguments_are_a_witness_without_source():
 
 
 def test_effects_withhold_and_name_what_was_touched():
-    from advisor.model.recording import Effect
 
     record = recorded(file="/nowhere.py", effects=(Effect(kind="file-write", detail="/tmp/out.csv", times=50),))
     assert assess(record).status == "withheld"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from scenes import library, machine, observation, own, recorded, recording, site, waiting
 
@@ -17,7 +19,9 @@ CALL = (own(40, "<module>"), MAIN, FETCH, library("recv"))
 
 
 def test_hot_lines_are_a_union_over_threads_and_leave_out_the_cold():
-    seen = observation((98, [(CALL, waiting()), (CALL, waiting())]), (1, [((own(40, "<module>"), own(9)), {})]), (1, [((), {})]))
+    seen = observation(
+        (98, [(CALL, waiting()), (CALL, waiting())]), (1, [((own(40, "<module>"), own(9)), {})]), (1, [((), {})])
+    )
     lines = {line.line: line.function for line in hot_lines(seen)}
     assert lines == {40: "<module>", 5: "main", 22: "fetch"}
 
@@ -42,7 +46,9 @@ def test_two_calls_on_one_line_are_told_apart_by_the_frame_they_call():
 
 
 def test_c_calls_on_one_line_share_it_by_traced_time():
-    calls = [recorded(id=name, callee=name, callee_file=None, traced_s=s) for name, s in (("sha256", 3.0), ("compress", 1.0))]
+    calls = [
+        recorded(id=name, callee=name, callee_file=None, traced_s=s) for name, s in (("sha256", 3.0), ("compress", 1.0))
+    ]
     found = {entry.id: entry.share for entry in build(observation((100, [((MAIN,), {})])), recording(*calls))}
     assert found == {"sha256": pytest.approx(0.75), "compress": pytest.approx(0.25)}
 
@@ -62,8 +68,13 @@ def test_calls_made_once_are_no_tasks_unless_nothing_else_is_there():
 
 
 def test_a_site_inside_another_says_so():
-    inner = recorded(id="s2", line=22, end_line=22, function="fetch", callee="get", callee_file="/lib/x.py", callee_line=1)
-    found = {entry.id: entry.nested_in for entry in build(observation((99, [(CALL, waiting())])), recording(recorded(), inner))}
+    inner = recorded(
+        id="s2", line=22, end_line=22, function="fetch", callee="get", callee_file="/lib/x.py", callee_line=1
+    )
+    found = {
+        entry.id: entry.nested_in
+        for entry in build(observation((99, [(CALL, waiting())])), recording(recorded(), inner))
+    }
     assert found == {"s1": None, "s2": "s1"}
 
 
@@ -71,25 +82,33 @@ def test_a_pool_site_counts_its_workers_not_the_waiting_main_thread():
     pool = recorded(kind="pool", current=WorkerMix(backend="threads", threads_per_process=2))
     main = (MAIN, library("result"))
     worker = (library("run", "/py/concurrent/futures/thread.py"), FETCH)
-    seen = observation((80, [(main, waiting("lock")), (worker, {}), (worker, waiting("gil"))]), (20, [(main, waiting("lock"))]))
+    seen = observation(
+        (80, [(main, waiting("lock")), (worker, {}), (worker, waiting("gil"))]), (20, [(main, waiting("lock"))])
+    )
     found = build(seen, recording(pool))[0]
     assert found.share == pytest.approx(0.8)
     assert found.ledger.lock == 0
     assert (found.bound.bound, found.bound.detail) == ("lock-wait", "gil")
 
 
-def test_a_hot_loop_without_calls_is_an_inline_site_at_its_loop(tmp_path):
+def test_a_hot_loop_without_calls_is_an_inline_site_at_its_loop(tmp_path: Path):
     file = tmp_path / "solve.py"
-    file.write_text("def main():\n    total = 0\n    for i in range(9):\n        x = i * i\n        total += x\n    return total\n")
+    file.write_text(
+        "def main():\n    total = 0\n    for i in range(9):\n        x = i * i\n        total += x\n    return total\n"
+    )
     stacks = [(own(line, file=str(file)),) for line in (4, 5)]
     found = build(observation((50, [(stacks[0], {})]), (50, [(stacks[1], {})])), None)
-    assert [(entry.kind, entry.line, entry.callee, round(entry.share, 2)) for entry in found] == [("inline", 3, "(loop)", 1.0)]
+    assert [(entry.kind, entry.line, entry.callee, round(entry.share, 2)) for entry in found] == [
+        ("inline", 3, "(loop)", 1.0)
+    ]
     assert {line.text.strip() for line in found[0].lines} == {"x = i * i", "total += x"}
 
 
 def test_imports_count_only_where_no_own_code_runs_below_them():
     finder = library("_find_and_load", "<frozen importlib._bootstrap>")
-    seen = observation((30, [((own(1, "<module>"), finder), {})]), (70, [((own(2), finder, own(3, file="/u/b.py")), {})]))
+    seen = observation(
+        (30, [((own(1, "<module>"), finder), {})]), (70, [((own(2), finder, own(3, file="/u/b.py")), {})])
+    )
     assert import_seconds(seen) == pytest.approx(0.3)
 
 
@@ -108,7 +127,7 @@ def test_imports_count_only_where_no_own_code_runs_below_them():
         (Ledger(), "unknown", "unknown"),
     ],
 )
-def test_the_bound_is_the_tasks_nature_not_its_contention(ledger, bound, detail):
+def test_the_bound_is_the_tasks_nature_not_its_contention(ledger: Ledger, bound: str, detail: str):
     found = judge(ledger, 300)
     assert (found.bound, found.detail) == (bound, detail)
 

@@ -71,8 +71,9 @@ def test_script_that_is_not_python_is_refused_by_place_and_message(source: bytes
         check_target(script("script.py"))
 
 
-def test_script_that_is_not_there(here: Path):
-    with pytest.raises(TargetError, match="no such file: nothing.py"):
+@pytest.mark.usefixtures("here")
+def test_script_that_is_not_there():
+    with pytest.raises(TargetError, match=r"no such file: nothing\.py"):
         check_target(script("nothing.py"))
 
 
@@ -83,7 +84,8 @@ def test_folder_needs_a_main(here: Path):
     check_target(script(here / "package"))
 
 
-def test_zip_needs_a_main(here: Path):
+@pytest.mark.usefixtures("here")
+def test_zip_needs_a_main():
     with zipfile.ZipFile("program.zip", "w") as archive:
         archive.writestr("other.py", "print(1)")
     with pytest.raises(TargetError, match="__main__"):
@@ -93,18 +95,21 @@ def test_zip_needs_a_main(here: Path):
     check_target(script("program.zip"))
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("name", ["package.inner", "single", "timeit", "json.tool"])
-def test_good_module_passes_and_is_not_imported(name: str, here: Path):
+def test_good_module_passes_and_is_not_imported(name: str):
     check_target(module(name))
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("name", ["nothing", "package.nothing", "package", "json"])
-def test_module_that_cannot_be_run(name: str, here: Path):
+def test_module_that_cannot_be_run(name: str):
     with pytest.raises(TargetError, match="no module named"):
         check_target(module(name))
 
 
-def test_module_with_a_syntax_error(here: Path):
+@pytest.mark.usefixtures("here")
+def test_module_with_a_syntax_error():
     with pytest.raises(TargetError, match=r"wrong.py:2: invalid syntax"):
         check_target(module("package.wrong"))
 

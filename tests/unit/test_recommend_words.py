@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from scenes import machine, observation, own, recorded, site
 
@@ -9,8 +11,8 @@ from advisor.analyse.scaling import amdahl, best_predicted, predict
 from advisor.analyse.statistics import distinguishable, ratio_interval, showable
 from advisor.model.advice import Interval, Recommendation, SiteAdvice
 from advisor.model.ledger import Ledger
-from advisor.model.machine import NativePool
-from advisor.model.site import Safety
+from advisor.model.machine import Machine, NativePool
+from advisor.model.site import Safety, Site
 from advisor.model.target import ScriptExit
 from advisor.model.trial import SERIAL, Trial, WorkerMix
 from advisor.recommend.balance import predicted, recommend
@@ -23,26 +25,31 @@ PYTHON, NETWORK = Ledger(python=1.0), Ledger(network=0.97, python=0.03)
 MB = 10**6
 
 
-def threads(count):
+def threads(count: int):
     return WorkerMix(backend="threads", threads_per_process=count)
 
 
-def processes(count):
+def processes(count: int):
     return WorkerMix(backend="processes", processes=count)
 
 
-def trial(mix, wall_s, **fields):
+def trial(mix: WorkerMix, wall_s: float, **fields: object):
     walls = tuple(wall_s * factor for factor in (0.99, 1.0, 1.01))
     return Trial(mix=mix, tasks=60, wall_s=walls, **fields)
 
 
-def codes(place, trials, host=None):
+def codes(place: Site, trials: Sequence[Trial], host: Machine | None = None):
     host = host or machine()
     advice = recommend(place, trials, host, script_wall_s=place.wall_s / place.share)
     return {finding.code: finding for finding in site_findings(place, trials, advice, host)}
 
 
-def said(place, trials=(), script_exit=None, host=None):
+def said(
+    place: Site,
+    trials: Sequence[Trial] = (),
+    script_exit: ScriptExit | None = None,
+    host: Machine | None = None,
+) -> str:
     advice = recommend(place, trials, host or machine(), script_wall_s=place.wall_s / place.share)
     entry = SiteAdvice(site=place, trials=tuple(trials), recommendation=advice)
     return verdict((entry,), best_site((entry,)), script_exit or ScriptExit())
@@ -57,7 +64,9 @@ def test_the_verdict_names_place_mix_gain_and_what_it_waits_for():
 
 def test_serial_is_a_full_answer():
     sentence = said(site(PYTHON), [trial(SERIAL, 3.0), trial(threads(2), 3.1), trial(processes(2), 4.0)])
-    assert sentence.startswith("Stay serial: `fetch` (a.py:5) gains nothing from more workers: every mix tried was slower")
+    assert sentence.startswith(
+        "Stay serial: `fetch` (a.py:5) gains nothing from more workers: every mix tried was slower"
+    )
 
 
 def test_a_dependent_site_says_so_before_any_figure():
@@ -124,7 +133,11 @@ def test_memory_is_flagged_with_both_peaks_and_caps_the_mix():
 
 def test_pickling_startup_tiny_tasks_and_native_pools():
     sent = trial(processes(2), 1.5, ipc_bytes=900 * MB, startup_s=0.4)
-    found = codes(site(Ledger(native=1.0)), [trial(SERIAL, 3.0), sent], machine(native_pools=(NativePool(library="openblas", threads=2),)))
+    found = codes(
+        site(Ledger(native=1.0)),
+        [trial(SERIAL, 3.0), sent],
+        machine(native_pools=(NativePool(library="openblas", threads=2),)),
+    )
     assert {"ADV203", "ADV204", "ADV205"} <= set(found)
     tiny = codes(site(PYTHON, wall_s=0.003), [trial(SERIAL, 0.003), trial(threads(2), 0.01)])
     assert "ADV206" in tiny
@@ -187,7 +200,7 @@ def test_the_interval_holds_its_value_and_narrows_with_agreement():
 
 
 def test_the_verdict_speaks_of_the_site_that_gains_the_script_most():
-    def entry(name, gain):
+    def entry(name: str, gain: float) -> SiteAdvice:
         interval = Interval(value=gain, low=gain, high=gain)
         advice = Recommendation(mix=threads(4), speedup=interval, script_speedup=interval, measured=True, reason="")
         return SiteAdvice(site=site(NETWORK, id=name), recommendation=advice)

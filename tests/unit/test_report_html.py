@@ -13,9 +13,12 @@ from advisor.report import codes, html
 from advisor.report import json as advice_file
 
 TAGS_OF_OURS = frozenset(
-    "a article bdi body br button caption circle code dd details div dl dt figcaption figure footer g h1 h2 h3 h4 head "
-    "header html li line main meta nav p path polyline rect script section span strong style summary svg table tbody "
-    "td text th thead title tr ul".split()
+    re.findall(
+        r"\w+",
+        "a article bdi body br button circle code dd details div dl dt figcaption figure footer g h1 h2 h3 h4 head "
+        "header html li line main meta nav p path polyline rect script section span strong style summary svg table "
+        "tbody td text th thead title tr ul",
+    )
 )
 
 

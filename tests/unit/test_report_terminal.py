@@ -42,6 +42,12 @@ def test_hostile_text_reaches_the_terminal_spelled_out():
     text.encode()  # no lone surrogate left
 
 
+def test_staying_as_it_is_without_a_trial_is_no_prediction():
+    text = terminal.render(builders.unmeasured())
+    assert "Not measured, no trial gave a figure" in text
+    assert "PREDICTED" not in text
+
+
 def test_a_failed_script_and_an_interrupted_one_are_named():
     assert "failed with exit code 1: ValueError: bad page" in terminal.render(builders.script_failed())
     assert "was interrupted" in terminal.render(builders.interrupted())

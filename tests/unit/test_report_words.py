@@ -27,7 +27,7 @@ def test_percent(share: float | None, shown: str):
 
 
 @pytest.mark.parametrize(
-    ("value_bytes", "shown"), [(0, "0 B"), (999, "999 B"), (24_000_000, "24.0 MB"), (5e15, "5,000 TB"), (None, "-")]
+    ("value_bytes", "shown"), [(0, "0 B"), (999, "999 B"), (24_000_000, "24 MB"), (5e15, "5,000 TB"), (None, "-")]
 )
 def test_size(value_bytes: float | None, shown: str):
     assert words.size(value_bytes) == shown
@@ -45,7 +45,7 @@ def test_a_median_shows_its_spread_and_a_single_run_none():
     assert words.spread(2.0, 2.0, 2.0) == "2.00 s"
 
 
-@pytest.mark.parametrize(("value", "shown"), [(0, "0.0"), (0.01, "<0.1"), (2, "2.0"), (1000.4, "1,000"), (None, "-")])
+@pytest.mark.parametrize(("value", "shown"), [(0, "0.0"), (0.01, "<0.1"), (2, "2.0"), (1000.4, "1000"), (None, "-")])
 def test_a_rate_is_zero_only_where_it_is(value: float | None, shown: str):
     assert words.rate(value) == shown
 

@@ -1,0 +1,128 @@
+"""A sample of the calls of one site, with what is needed to run them again.
+
+Arguments are pickled at the moment of the call, so that a later mutation cannot reach them; immutable ones are
+kept as they are, and what cannot be pickled is kept as a live reference and marked so.
+"""
+
+from __future__ import annotations
+
+import pickle
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+SAMPLE_CALLS = 512  # calls kept a site: enough for 64 workers to run several tasks each
+SITE_BYTES = 128 * 2**20  # pickled arguments kept a site
+_LEAST_CALLS = 64  # below, calls recorded before the site was sampled sparsely fill the sample up
+_IMMUTABLE = frozenset({int, float, str, bytes, bool, complex, type(None)})
+
+
+class Task:
+    """One recorded call: everything a replay needs."""
+
+    __slots__ = ("args", "data", "digest", "function", "index", "kwargs")
+
+    def __init__(self, index: int, function: Callable[..., Any]) -> None:
+        self.index = index
+        self.function = function
+        self.data: bytes | None = None
+        self.args: tuple[Any, ...] = ()
+        self.kwargs: dict[str, Any] = {}
+        self.digest = ""
+
+    def load(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        """A fresh (function, args, kwargs); shared, not fresh, where the arguments are kept live."""
+        if self.data is None:
+            return self.function, self.args, self.kwargs
+        args, kwargs = pickle.loads(self.data)
+        return self.function, args, kwargs
+
+    @property
+    def size(self) -> int:
+        """Bytes the kept arguments take, as far as known."""
+        if self.data is not None:
+            return len(self.data)
+        return sum(len(arg) for arg in self.args if type(arg) in (str, bytes))
+
+
+class TooMuchError(Exception):
+    """A pickle that would be too large, or take too long."""
+
+
+class _Parts:
+    """A file for a pickler that ends it in time: an unbounded pickle could double the script's memory."""
+
+    def __init__(self, limit_bytes: int, limit_s: float) -> None:
+        self.parts: list[bytes] = []
+        self.left_bytes = limit_bytes
+        self.ends = time.perf_counter() + limit_s
+
+    def write(self, data: bytes) -> None:
+        self.left_bytes -= len(data)
+        if self.left_bytes < 0 or time.perf_counter() > self.ends:
+            raise TooMuchError
+        self.parts.append(bytes(data))
+
+
+def pickled(value: object, limit_bytes: int, limit_s: float) -> bytes:
+    """Pickle `value`. Raises TooMuchError beyond either limit, and whatever pickling it raises."""
+    parts = _Parts(limit_bytes, limit_s)
+    pickle.Pickler(parts, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+    return b"".join(parts.parts)
+
+
+class Sample:
+    """A reservoir sample (Vitter's algorithm R): each call offered is as likely as any other to be kept."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Task] = []
+        self.bytes = 0
+        self.early: list[Task] = []
+        self.offered = 0
+        self.random = random.Random(0)  # noqa: S311 - no secret; the script's own stream stays untouched
+
+    def choose(self) -> int | None:
+        """Slot for the call offered now, or None."""
+        self.offered += 1
+        if len(self.tasks) < SAMPLE_CALLS:
+            return len(self.tasks)
+        slot = int(self.random.random() * self.offered)
+        return slot if slot < SAMPLE_CALLS else None
+
+    def keep(self, slot: int, task: Task) -> None:
+        """Put `task` into `slot`; drop others where the site's bytes run out."""
+        tasks = self.tasks
+        if slot >= len(tasks):  # another thread may have dropped some meanwhile
+            tasks.append(task)
+        else:
+            self.bytes -= tasks[slot].size
+            tasks[slot] = task
+        self.bytes += task.size
+        while self.bytes > SITE_BYTES and len(tasks) > 1:
+            self.bytes -= tasks.pop(int(self.random.random() * len(tasks))).size
+
+    def drop(self, task: Task) -> None:
+        """Forget `task`: a call that raised is not run again."""
+        if task in self.tasks:
+            self.tasks.remove(task)
+            self.bytes -= task.size
+
+    def restart(self, offered: int) -> None:
+        """Sample sparsely from here on: the calls so far count as `offered`, and are kept aside."""
+        self.early, self.tasks = self.tasks, self.tasks[:1]
+        self.bytes = sum(task.size for task in self.tasks)
+        self.offered = offered
+
+    def settle(self) -> None:
+        """The script is over: fill up a small sample, in order of the calls."""
+        chosen = {task.index for task in self.tasks}
+        spare = [task for task in self.early if task.index not in chosen]
+        self.tasks += self.random.sample(spare, max(0, min(len(spare), _LEAST_CALLS - len(self.tasks))))
+        self.tasks.sort(key=lambda task: task.index)
+        self.early = []
+
+
+def is_immutable(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """True where the arguments can be kept as they are."""
+    return not kwargs and _IMMUTABLE.issuperset(map(type, args))

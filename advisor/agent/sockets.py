@@ -1,0 +1,129 @@
+"""What Python sockets send: a safe HTTP request, which only reads, or a side effect."""
+
+from __future__ import annotations
+
+import functools
+import socket
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+_SAFE_METHODS = (b"GET ", b"HEAD ", b"OPTIONS ")
+_LONGEST_METHOD = max(map(len, _SAFE_METHODS))
+_HEADER_END = b"\r\n\r\n"
+_DNS_PORT = 53
+
+
+class _Conversation:
+    """What one socket has sent so far."""
+
+    __slots__ = ("in_header", "safe", "tail")
+
+    def __init__(self) -> None:
+        self.safe = True
+        self.in_header = False
+        self.tail = b""
+
+    def accepts(self, data: memoryview) -> bool:
+        """True where `data` starts a safe request, or goes on with its header: a body is no safe request any more."""
+        if not self.in_header:
+            self.safe = self.safe and bytes(data[:_LONGEST_METHOD]).startswith(_SAFE_METHODS)
+            self.tail = b""
+        if self.safe:
+            text = self.tail + bytes(data)
+            header_ends = text.rfind(_HEADER_END)
+            self.in_header = header_ends < 0
+            self.tail = text[-len(_HEADER_END) + 1 :]
+            behind = b"" if self.in_header else text[header_ends + len(_HEADER_END) :]
+            self.safe = not behind
+        return self.safe
+
+
+class Sockets:
+    """Watches the sending methods of `socket.socket` and `ssl.SSLSocket`."""
+
+    def __init__(self, on_request: Callable[[], None], on_effect: Callable[[str], None]) -> None:
+        """`on_request()` hears of safe requests, `on_effect(detail)` of all else that leaves the process."""
+        self.on_request = on_request
+        self.on_effect = on_effect
+        self.watching = False
+        self.conversations: weakref.WeakKeyDictionary[socket.socket, _Conversation] = weakref.WeakKeyDictionary()
+        self.safe_ports: set[int] = {_DNS_PORT}
+
+    def install(self) -> None:
+        """Replace the sending methods, for good; `watching` switches."""
+        for name in ("send", "sendall", "sendto"):
+            self.wrap(socket.socket, name, _first)
+        self.wrap(socket.socket, "sendmsg", _joined)
+        self.wrap(socket.socket, "sendmsg_afalg", _joined)
+        try:
+            import ssl
+        except ImportError:  # a Python built without it
+            return
+        for name in ("send", "write"):
+            self.wrap(ssl.SSLSocket, name, _first)
+
+    def wrap(self, owner: type, name: str, pick: Callable[[tuple[Any, ...], dict[str, Any]], memoryview]) -> None:
+        plain = getattr(owner, name, None)
+        if plain is None:
+            return
+
+        def send(sock: socket.socket, *args: Any, **kwargs: Any) -> Any:
+            if self.watching and _leaves_the_process(sock):
+                self.sent(sock, pick(args, kwargs))
+            return plain(sock, *args, **kwargs)
+
+        setattr(owner, name, functools.update_wrapper(send, plain))
+
+    def sent(self, sock: socket.socket, data: memoryview) -> None:
+        """`data` is about to go out on `sock`."""
+        conversation = self.conversations.setdefault(sock, _Conversation())
+        starts = not conversation.in_header
+        if conversation.accepts(data):
+            if starts:
+                self.safe_ports.add(_port(sock))
+                self.on_request()
+        else:
+            self.on_effect(f"sends {bytes(data[:4])!r}... {_peer(sock)}")
+
+    def safe_fds(self) -> set[int]:
+        """Descriptors of open connections that have carried safe requests only."""
+        return {sock.fileno() for sock, said in list(self.conversations.items()) if said.safe and sock.fileno() >= 0}
+
+
+def _first(args: tuple[Any, ...], kwargs: dict[str, Any]) -> memoryview:
+    data = args[0] if args else next(iter(kwargs.values()), b"")
+    try:
+        return memoryview(data).cast("B")
+    except TypeError:  # not bytes: the plain method will say so
+        return memoryview(b"")
+
+
+def _joined(args: tuple[Any, ...], _kwargs: dict[str, Any]) -> memoryview:
+    try:
+        return memoryview(b"".join(bytes(part) for part in args[0])) if args else memoryview(b"")
+    except TypeError:
+        return memoryview(b"")
+
+
+def _leaves_the_process(sock: socket.socket) -> bool:
+    """False for socket pairs, which only wake the process's own loops."""
+    try:
+        return bool(sock.getpeername())
+    except OSError:
+        return True
+
+
+def _port(sock: socket.socket) -> int:
+    try:
+        peer = sock.getpeername()
+        return int(peer[1]) if isinstance(peer, tuple) else 0
+    except OSError:
+        return 0
+
+
+def _peer(sock: socket.socket) -> str:
+    try:
+        return f"to {sock.getpeername()}"
+    except OSError:
+        return ""

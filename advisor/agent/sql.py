@@ -1,0 +1,74 @@
+"""Tell SQL statements that only read from those that change a database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+_READS = frozenset(
+    {"SELECT", "EXPLAIN", "VALUES", "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "DETACH"}
+)
+# Of PRAGMAs, those that ask about the database, and those that set up the connection alone.
+_ASKING_PRAGMAS = re.compile(r"(table|index|foreign_key|integrity|quick|database|function|collation|module|pragma|compile)_")
+_SESSION_PRAGMAS = frozenset(
+    {
+        "busy_timeout",
+        "cache_size",
+        "case_sensitive_like",
+        "foreign_keys",
+        "mmap_size",
+        "query_only",
+        "read_uncommitted",
+        "recursive_triggers",
+        "synchronous",
+        "temp_store",
+        "threads",
+    }
+)
+_WRITING_PRAGMAS = frozenset({"incremental_vacuum", "optimize", "wal_checkpoint"})
+_PRAGMA = re.compile(r"PRAGMA\s+(?:\w+\s*\.\s*)?(\w+)\s*([=(])?", re.IGNORECASE)
+_COMMENT = re.compile(r"--[^\n]*(\n|$)|/\*.*?(\*/|$)", re.DOTALL)
+_CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
+_WORD = re.compile(r"[A-Za-z]+")
+_PREVIEW_CHARS = 60
+_IN_MEMORY = (":memory:", "")
+
+
+def reads_only(statement: str) -> bool:
+    """True for a statement that changes nothing. A PRAGMA that sets something, and a WITH that writes, change."""
+    text = _COMMENT.sub(" ", statement).lstrip(" \t\r\n(;")
+    word = _WORD.match(text)
+    head = word.group().upper() if word else ""
+    if head == "PRAGMA":
+        return _pragma_reads_only(text)
+    if head == "WITH":
+        return not _CHANGES.search(text)
+    return not head or head in _READS
+
+
+def _pragma_reads_only(text: str) -> bool:
+    found = _PRAGMA.match(text)
+    if found is None:
+        return False
+    name, argument = found[1].lower(), found[2]
+    if name in _SESSION_PRAGMAS or _ASKING_PRAGMAS.match(name):
+        return True
+    return argument is None and name not in _WRITING_PRAGMAS
+
+
+class Statements:
+    """What one SQLite connection runs."""
+
+    def __init__(self, database: object, effect: Callable[[str, str], None]) -> None:
+        """`database` is what was connected to: one in memory is no more than an object of the script's."""
+        self.in_memory = database in _IN_MEMORY
+        self.effect = effect
+
+    def runs(self, statement: str) -> None:
+        """`statement` is about to run."""
+        if reads_only(statement):
+            return
+        if self.in_memory and not statement.lstrip().upper().startswith("ATTACH"):
+            return
+        self.in_memory = False  # from here on a file may be among its databases
+        self.effect("database", f"runs {' '.join(statement.split())[:_PREVIEW_CHARS]}")
