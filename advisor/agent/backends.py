@@ -117,7 +117,8 @@ class Processes(Backend):
         self.workers = tuple(seen)
 
     def __exit__(self, *error: object) -> None:
-        self.pool.shutdown(wait=True, cancel_futures=True)
+        # After an error some versions of the pool wait for ever; its workers die with this process.
+        self.pool.shutdown(wait=error[0] is None, cancel_futures=True)
 
     def run(self, tasks: list[Loaded]) -> list[Any]:
         return list(self.pool.map(call, tasks, chunksize=self.chunk))

@@ -57,7 +57,7 @@ _READ_ONLY_MAPS = (1, 3)  # mmap.ACCESS_READ and ACCESS_COPY
 _SLOTS, _SLOT_BYTES = 128, 512
 
 
-class ReplayRefused(BaseException):  # noqa: N818 - not an Exception: user code must not swallow it
+class ReplayRefused(BaseException):  # not an Exception: user code must not swallow it
     """A replayed call was about to do something that outlives it."""
 
 
@@ -104,7 +104,7 @@ class Relay:
 
 
 class Effects:
-    """The one observer of side effects of this interpreter. Audit hooks cannot be removed, so it is switched instead."""
+    """The one observer of side effects here. Audit hooks cannot be removed, so it is switched instead."""
 
     def __init__(self) -> None:
         self._mode: Mode = "off"
@@ -141,12 +141,14 @@ class Effects:
         return stack
 
     def charged(self) -> list[Notes]:
-        """Who an effect of this thread belongs to.
+        """Who an effect of this thread belongs to: every recorded call it happens inside of.
 
         A thread without a recorded call of its own may work for one: all that are under way are charged.
         """
         stack = self.local.__dict__.get("stack")
-        return [stack[-1]] if stack else [stack[-1] for stack in list(self.stacks.values()) if stack]
+        if stack:
+            return list(stack)
+        return [notes for stack in list(self.stacks.values()) for notes in list(stack)]
 
     def effect(self, kind: str, detail: str) -> None:
         """An effect happens now: note it, or refuse it."""
@@ -168,7 +170,7 @@ class Effects:
 
     def in_forked_child(self) -> None:
         """A process of the script's own: tell the one it comes from."""
-        self.forked_in = [stack[-1].owner for stack in self.stacks.values() if stack]
+        self.forked_in = [notes.owner for stack in self.stacks.values() for notes in stack]
         self.stacks = {}
         self.local = threading.local()
         self.mode = "relay"
@@ -179,7 +181,7 @@ class Effects:
             return
         if event == "open":
             self.opens(*args)
-        elif event in _AUDITED and not (event == "os.kill" and args[1] == 0):  # signal 0 only asks
+        elif event in _AUDITED and not (event == "os.kill" and _is_harmless_signal(*args)):
             self.effect(_AUDITED[event], f"{event}({_shown(args[0]) if args else ''})")
         elif event == "sqlite3.connect":
             self.local.database = args[0]
@@ -210,6 +212,17 @@ class Effects:
             connection.set_trace_callback(statements.runs)
         except Exception:  # a Connection subclass of the user's own may not be ready yet
             return
+
+
+def _is_harmless_signal(pid: int, number: int) -> bool:
+    """True for signal 0, which only asks, and for children: a pool ends its workers, starting them was the effect."""
+    if number == 0:
+        return True
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except OSError:
+        return False
+    return True
 
 
 def _shown(path: object) -> str:

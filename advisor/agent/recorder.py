@@ -273,8 +273,19 @@ class Site:
             self.calls -= next(passed for passed in itertools.count() if not self.tick())
             self.set_tick(itertools.repeat(1).__next__)
         self.sample.settle()
+        if self.pickle_error is None and self.sample.tasks:
+            self.look_at_callee()
         self.results.clear()
         self.touched.clear()
+
+    def look_at_callee(self) -> None:
+        """Find out whether the callee can be sent to another process."""
+        try:
+            pickled(self.target, SITE_BYTES, _PICKLE_AT_LEAST_S)
+        except TooMuchError:
+            return
+        except Exception as error:  # a lambda, a closure, a bound method of what cannot be pickled
+            self.pickle_error = f"{type(error).__name__}: {error}"
 
     # --- what a call did besides returning ----------------------------------------------------------
 

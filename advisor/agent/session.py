@@ -40,7 +40,7 @@ def run(config: dict[str, Any], fd: int, bootstrap: Any) -> None:
     instrumenter.install()
     pools.Pools(recorder, is_own).install()
     os.register_at_fork(after_in_child=lambda: _in_forked_child(recorder, channel))
-    counts = Counts(config["counts_s"])
+    counts = Counts(config["counts_s"], config["counts_cost_s"])
     began = time.perf_counter()
     counts.start()
     error: BaseException | None = None

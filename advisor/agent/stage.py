@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .instrument import Instrumenter
     from .recorder import Recorder
 
+_POLL_S = 0.05  # how soon the death of a copy is seen; its report is read at once
 _MEMORY_POLL_S = 0.01
 _GRACE_S = 0.2
 _REAP_S = 5.0
@@ -162,35 +163,38 @@ class Stage:
             guard.isolate(stage)
             for cache in self.caches:  # a warm cache is not what run 1 had
                 cache.cache_clear()
-            _write_all(self.report_fd, json.dumps(work()).encode())
+            _write_all(self.report_fd, json.dumps(work()).encode() + b"\n")
             code = 0
         finally:
             os._exit(code)
 
     @staticmethod
     def follow(child: int, read_end: int, order: Message, stage: int) -> tuple[bytes, int | None, bool]:
-        """Read the report until it is whole or the time is up; on the way, memory if asked for.
+        """Read the report until it is whole, the copy has ended or the time is up; on the way, memory if asked for.
 
-        Returns what was read, peak bytes of the tree, and whether the copy came to its end.
+        Returns what was read, peak bytes of the tree, and whether the copy came to its end. The pipe's own end tells
+        nothing: a process that a task left behind may hold it.
         """
         ends = time.monotonic() + order["timeout_s"]
         data, peak = b"", None
         while (left := ends - time.monotonic()) > 0:
             if order.get("memory"):
-                left = min(left, _MEMORY_POLL_S)
                 now = meter.tree_memory(child, stage)
                 peak = max(peak or 0, now) if now is not None else peak
-            if select.select([read_end], [], [], left)[0]:
+            ended = _has_ended(child)
+            poll_s = _MEMORY_POLL_S if order.get("memory") else _POLL_S
+            if select.select([read_end], [], [], 0 if ended else min(left, poll_s))[0]:
                 part = os.read(read_end, _READ_BYTES)
-                if not part:
-                    return data, peak, True
                 data += part
+                ended = ended and not part
+            if data.endswith(b"\n") or ended:
+                return data, peak, True
         return data, peak, False
 
 
 def _judge(data: bytes, status: int, order: Message, *, done: bool) -> Message:
     """What became of a copy; the fields of every kind of work where it did not say."""
-    if done and data:
+    if done and data.endswith(b"\n"):
         report: Message = json.loads(data)
         return report
     nothing: Message = {"wall_s": None, "lines": [], "pools": []}
@@ -205,10 +209,14 @@ def _write_all(fd: int, data: bytes) -> None:
         data = data[os.write(fd, data) :]
 
 
+def _has_ended(child: int) -> bool:
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+
+
 def _end(child: int) -> int:
     """Kill what is left of the copy's process group, then reap the copy; its wait status."""
     ends = time.monotonic() + _GRACE_S
-    while time.monotonic() < ends and os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+    while time.monotonic() < ends and not _has_ended(child):
         time.sleep(0.001)
     for kill in (os.killpg, os.kill):  # the group may not exist yet, the copy may not lead it
         with contextlib.suppress(OSError):

@@ -50,6 +50,8 @@ def _run(kind: type[Backend], site: Site, order: dict[str, Any], lock: guard.Loc
         return {"outcome": "failed", "error": "none of its calls could be recorded", "wall_s": None}
     chosen = [sample[place % len(sample)] for place in range(order["tasks"])]
     tasks = _load(chosen)
+    if kind.forks:
+        pickle.dumps(tasks[0])  # what cannot be sent fails here: the pool itself may hang on it
     began = time.perf_counter()
     with kind(order, (guard.in_worker, (os.getpid(), lock))) as backend:
         startup_s = time.perf_counter() - began

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from advisor.analyse.dependence import carried
+from advisor.model.ledger import Ledger
 from advisor.model.recording import Effect, RecordedSite
 from advisor.model.site import Safety
 
+UNSEEN_NETWORK = 0.05
+"""Network waits below this may be name look-ups or another thread's."""
 EFFECTS_NAMED = 5
 """Effects spelt out in the reasons; the rest is counted."""
 
-def assess(recorded: RecordedSite | None, *, allow_effects: bool = False) -> Safety:
+def assess(recorded: RecordedSite | None, ledger: Ledger, *, allow_effects: bool = False) -> Safety:
     """Judge a site from what was recorded and from its source.
 
     A dependence between calls outranks side effects, and both outrank changed state: the first rules every
@@ -21,7 +24,7 @@ def assess(recorded: RecordedSite | None, *, allow_effects: bool = False) -> Saf
         return Safety()
     dependent = _dependences(recorded)
     mutated = tuple(f"the calls change {name}" for name in shared_state(recorded))
-    effects = () if allow_effects else _effects(recorded.effects)
+    effects = () if allow_effects else _effects(recorded.effects) + _unseen_traffic(recorded, ledger)
     if dependent:
         return Safety(status="dependent", reasons=dependent + effects)
     if effects:
@@ -57,6 +60,13 @@ def _effects(effects: Iterable[Effect]) -> tuple[str, ...]:
     told = [f"it {effect.detail}{_times(effect.times)}" for effect in effects]
     rest = len(told) - EFFECTS_NAMED
     return (*told[:EFFECTS_NAMED], f"and {rest} more") if rest > 0 else tuple(told)
+
+
+def _unseen_traffic(recorded: RecordedSite, ledger: Ledger) -> tuple[str, ...]:
+    """Native clients (database drivers, gRPC) talk past the interpreter: what they send is not known to be harmless."""
+    if ledger.network < UNSEEN_NETWORK or recorded.safe_requests or recorded.effects:
+        return ()
+    return (f"it waits on the network {ledger.network:.0%} of its time, and no request was seen that only reads",)
 
 
 def _times(times: int) -> str:

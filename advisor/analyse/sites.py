@@ -89,6 +89,7 @@ def weights(hits: Hits) -> dict[int, float]:
 
 def _recorded(seen: _Seen, site: RecordedSite, hits: Hits, *, allow_effects: bool) -> _Found:
     wall_s, share = seen.share(hits)
+    ledger = seen.summed.ledger(weights(hits))
     threaded = site.current is not None and site.current.threads_per_process > 1
     return _Found(
         hits=hits,
@@ -102,9 +103,9 @@ def _recorded(seen: _Seen, site: RecordedSite, hits: Hits, *, allow_effects: boo
             calls=site.calls,
             wall_s=wall_s,
             share=share,
-            ledger=seen.summed.ledger(weights(hits)),
+            ledger=ledger,
             bound=seen.bound(hits, threaded=threaded),
-            safety=assess(site, allow_effects=allow_effects),
+            safety=assess(site, ledger, allow_effects=allow_effects),
             lines=site_lines(seen.observation, seen.summed, hits),
             recorded=site,
         ),

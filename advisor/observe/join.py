@@ -185,9 +185,7 @@ class _Attribution:
     shorter than the interval would be smeared over each other.
     """
 
-    def __init__(
-        self, tracks: Timeline, active: Callable[[Stack], float], kinds: KindShares, period_s: float
-    ) -> None:
+    def __init__(self, tracks: Timeline, active: Callable[[Stack], float], kinds: KindShares, period_s: float) -> None:
         self._tracks = tracks
         self._active = active
         self._active_of: dict[Stack, float] = {}

@@ -17,6 +17,7 @@ ThreadKey = tuple[int, int]
 
 _PROCESS = re.compile(r"process (\d+):")
 _THREAD = re.compile(r"thread \((\d+)\)")
+_TORN = "<unreadable>"
 _PROFILE_NAME = re.compile(r"(?:Process (\d+) )?Thread (\d+)")
 _HEALTH = re.compile(r"Samples: (\d+) Errors: (\d+)")
 _S_PER_US = 1e-6
@@ -94,8 +95,13 @@ def _frame(event: dict[str, Any], intern: dict[tuple[str, str, int], Frame]) -> 
     key = (event["name"], arguments["filename"], arguments.get("line") or 0)
     frame = intern.get(key)
     if frame is None:
-        frame = intern[key] = Frame(function=key[0], file=key[1], line=key[2])
+        frame = intern[key] = _frame_read(*key)
     return frame
+
+
+def _frame_read(function: str, file: str, line: int) -> Frame:
+    """A frame as read without pausing the process: a name caught while it was being replaced is no name of a file."""
+    return Frame(function=function, file=_TORN if "\0" in file else file, line=line)
 
 
 def _close_group(lines: Timeline, frames: list[Frame], at_s: float) -> None:
@@ -123,7 +129,7 @@ def profile(text: str, root_pid: int) -> Profile | None:
     """
     try:
         document = json.loads(text)
-        frames = [Frame(function=f["name"], file=f["file"], line=f["line"] or 0) for f in document["shared"]["frames"]]
+        frames = [_frame_read(f["name"], f["file"], f["line"] or 0) for f in document["shared"]["frames"]]
         profiles = document["profiles"]
     except (ValueError, KeyError, TypeError):
         return None

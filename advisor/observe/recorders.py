@@ -14,8 +14,8 @@ from pathlib import Path
 
 from advisor.observe.pyspy import health
 
-# Samples a second. At 100 Hz each recorder uses about 3% of one core (measured with py-spy 0.4.3 on a loop in Python),
-# and the script's own CPU time does not grow. A stretch of 1 s is seen by 100 samples, a share of it known to 5 points.
+# Samples a second. At 100 Hz the three recorders together used about a tenth of one core (py-spy 0.4.3, a loop in
+# Python, slope over runs of different length). A stretch of 1 s is seen by 100 samples, a share known to 5 points.
 RATE_HZ = 100
 # The line py-spy prints as it begins to sample.
 _READY = "Sampling process"

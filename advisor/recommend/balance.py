@@ -19,6 +19,8 @@ __all__ = ["predicted", "recommend"]
 
 WITHIN = 0.05
 """Mixes this close to the best are as good; more where the repeats themselves spread more, up to `MOST_NOISE`."""
+THREADS_FOR_PROCESSES = 0.10
+"""Threads this much slower than as many processes are the easier change: nothing has to be pickled or imported anew."""
 MOST_NOISE = 0.10
 """Noise beyond this excuses no slower mix: it makes the answer inconclusive instead."""
 CLEARLY_HIGH = 1.3
@@ -119,9 +121,15 @@ def _smallest_near_best(trials: Sequence[Trial], machine: Machine, calls: int) -
     )
     best = min(usable, key=lambda trial: trial.job_s(calls))
     noise = min(max(WITHIN, spread(best.jobs_s(calls))), MOST_NOISE)
-    near = [trial for trial in usable if trial.job_s(calls) <= best.job_s(calls) * (1 + noise)]
+    near = [trial for trial in usable if trial.job_s(calls) <= best.job_s(calls) * (1 + _margin(trial, best, noise))]
     weighed = all(trial.peak_pss_bytes is not None for trial in near)
     return min(near, key=lambda trial: _cost(trial, weighed=weighed))
+
+
+def _margin(trial: Trial, best: Trial, noise: float) -> float:
+    """How much slower than the best a mix may be: threads are given more against as many processes."""
+    rival = best.mix.backend == "processes" and trial.mix.backend == "threads" and trial.mix.workers <= best.mix.workers
+    return max(noise, THREADS_FOR_PROCESSES) if rival else noise
 
 
 def _trusted(trials: Sequence[Trial]) -> Sequence[Trial]:

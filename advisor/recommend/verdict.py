@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from advisor.analyse.scaling import amdahl
 from advisor.model.advice import Finding, Interval, Recommendation, SiteAdvice
 from advisor.model.site import Site
 from advisor.model.target import ScriptExit
 from advisor.model.trial import SERIAL, WorkerMix
 from advisor.recommend.balance import current_mix
+
+OPEN_GAIN = 2.0
+"""Speed-up granted to a site whose trials settled nothing, to rank it among the others."""
 
 
 def best_site(sites: Sequence[SiteAdvice]) -> str | None:
@@ -110,7 +114,11 @@ def _after_failure(script_exit: ScriptExit) -> str:
 
 def _script_gain(entry: SiteAdvice) -> float:
     advice = entry.recommendation
-    return advice.script_speedup.value if advice is not None and advice.decided else 0.0
+    if advice is None:
+        return 0.0
+    if not advice.decided and entry.trials:  # what two workers could bring must not hide behind a smaller, sure gain
+        return amdahl(entry.site.share, OPEN_GAIN)
+    return advice.script_speedup.value if advice.decided else 0.0
 
 
 def _digits(value: float) -> str:

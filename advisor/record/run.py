@@ -22,6 +22,9 @@ _RECORDING_AT_LEAST_S = 0.5
 _COUNTING_SHARE = 0.5
 """Share of the script's own time during which functions are counted; a tracer costs up to 6 times that."""
 _COUNTING_AT_LEAST_S = 1.0
+_COUNTING_COST_SHARE = 0.15
+"""Share of the script's own time that counting may cost, as far as that can be told from the calls counted."""
+_COUNTING_COST_AT_LEAST_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class RecordPlan:
             "hot": [list(place) for place in self.hot],
             "allowance_s": max(_RECORDING_AT_LEAST_S, self.wall_s * _RECORDING_SHARE),
             "counts_s": max(_COUNTING_AT_LEAST_S, self.wall_s * _COUNTING_SHARE),
+            "counts_cost_s": max(_COUNTING_COST_AT_LEAST_S, self.wall_s * _COUNTING_COST_SHARE),
             "replay_effects": self.replay_effects,
         }
 

@@ -180,9 +180,7 @@ def write_script(folder: Path, body: str, call: str = CALL) -> Path:
         pytest.param(GIL, ("gil", "python"), id="gil"),
     ],
 )
-def test_a_script_that_does_one_thing_shows_it(
-    body: str, kinds: tuple[str, ...], tmp_path: Path, folder: Path
-) -> None:
+def test_a_script_that_does_one_thing_shows_it(body: str, kinds: tuple[str, ...], tmp_path: Path, folder: Path) -> None:
     observation = observe(write_script(tmp_path, body), folder)
 
     found = shares(observation, "work")

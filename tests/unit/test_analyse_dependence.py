@@ -11,6 +11,7 @@ from scenes import recorded
 
 from advisor.analyse.dependence import carried
 from advisor.analyse.safety import assess
+from advisor.model.ledger import Ledger
 from advisor.model.recording import Effect
 
 DEPENDENT = {
@@ -108,7 +109,7 @@ def test_a_counter_or_a_connection_made_on_first_use_is_not(tmp_path: Path):
 
 
 def test_results_seen_in_later_arguments_are_a_witness_without_source():
-    safety = assess(recorded(file="/nowhere.py", reused_results=59))
+    safety = assess(recorded(file="/nowhere.py", reused_results=59), Ledger())
     assert safety.status == "dependent"
     assert "59 of 60 calls" in safety.reasons[0]
 
@@ -116,16 +117,23 @@ def test_results_seen_in_later_arguments_are_a_witness_without_source():
 def test_effects_withhold_and_name_what_was_touched():
 
     record = recorded(file="/nowhere.py", effects=(Effect(kind="file-write", detail="/tmp/out.csv", times=50),))
-    assert assess(record).status == "withheld"
-    assert "/tmp/out.csv" in assess(record).reasons[0]
-    assert assess(record, allow_effects=True).status == "safe"
+    assert assess(record, Ledger()).status == "withheld"
+    assert "/tmp/out.csv" in assess(record, Ledger()).reasons[0]
+    assert assess(record, Ledger(), allow_effects=True).status == "safe"
 
 
 def test_changed_state_is_unsafe_and_random_state_is_not():
-    assert assess(recorded(file="/nowhere.py", mutated=("self.total",))).status == "unsafe"
-    assert assess(recorded(file="/nowhere.py", mutated=("random state",))).status == "safe"
+    assert assess(recorded(file="/nowhere.py", mutated=("self.total",)), Ledger()).status == "unsafe"
+    assert assess(recorded(file="/nowhere.py", mutated=("random state",)), Ledger()).status == "safe"
 
 
 def test_nothing_recorded_is_unknown():
-    assert assess(None).status == "unknown"
-    assert assess(recorded(file="/nowhere.py", sampled=0)).status == "unknown"
+    assert assess(None, Ledger()).status == "unknown"
+    assert assess(recorded(file="/nowhere.py", sampled=0), Ledger()).status == "unknown"
+
+
+def test_network_waits_without_a_request_seen_are_withheld():
+    silent = assess(recorded(file="/nowhere.py"), Ledger(network=0.6, python=0.4))
+    assert silent.status == "withheld"
+    assert "60%" in silent.reasons[0]
+    assert assess(recorded(file="/nowhere.py", safe_requests=50), Ledger(network=1.0)).status == "safe"

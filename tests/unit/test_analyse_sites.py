@@ -55,9 +55,10 @@ def test_c_calls_on_one_line_share_it_by_traced_time():
 
 def test_the_two_ledgers_of_a_callee_and_of_its_line_do_not_mix():
     seen = observation((50, [(CALL, waiting())]), (50, [((MAIN,), {})]))
-    found = build(seen, recording(recorded()))
-    assert found[0].ledger.network == pytest.approx(1.0)
-    assert [entry.kind for entry in found] == ["call", "inline"]
+    found = {entry.kind: entry for entry in build(seen, recording(recorded()))}
+    assert set(found) == {"call", "inline"}
+    assert found["call"].ledger.network == pytest.approx(1.0)
+    assert found["inline"].ledger.python == pytest.approx(1.0)
 
 
 def test_calls_made_once_are_no_tasks_unless_nothing_else_is_there():

@@ -133,3 +133,11 @@ def test_the_gate_sets_the_recorders_clock() -> None:
 def test_without_a_gate_the_recorders_word_is_taken() -> None:
     assert timeline_zero(None, opened_s=100.0, ready_s=99.5, period_s=0.01) == pytest.approx(99.5)
     assert timeline_zero(Track(), opened_s=100.0, ready_s=99.5, period_s=0.01) == pytest.approx(99.5)
+
+
+def test_a_torn_file_name_is_no_path() -> None:
+    torn = [*opening(1_000), event("B", "f", 21_000, file="/s.p\0\0", line=3)]
+
+    lines = timeline([json.dumps(torn)])
+
+    assert lines[10, 10].stacks[-1][-1] == Frame(file="<unreadable>", line=3, function="f")
