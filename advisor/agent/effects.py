@@ -16,9 +16,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-from . import sql
 from .openfiles import OpenFiles
 from .sockets import Sockets
+from .sql import Databases
 
 Mode = Literal["off", "note", "relay", "guard"]
 
@@ -111,7 +111,8 @@ class Effects:
         self.local = threading.local()
         self.stacks: dict[int, list[Notes]] = {}
         self.refused: Callable[[str], None] | None = None
-        self.sockets = Sockets(self.safe_request, lambda detail: self.effect("network", detail))
+        self.sockets = Sockets(self)
+        self.databases = Databases(self.effect)
         self.open_files = OpenFiles()
         self.relay = Relay()
         self.forked_in: list[str] = []
@@ -130,6 +131,7 @@ class Effects:
         """Add the audit hook and look over sockets; once a process."""
         self.mode = "note"
         self.sockets.install()
+        self.databases.install()
         sys.addaudithook(self.audit)
 
     def stack(self) -> list[Notes]:
@@ -162,6 +164,14 @@ class Effects:
                 self.refused(f"{kind}: {detail}")
             raise ReplayRefused(f"{kind}: {detail}")
 
+    def sends(self, detail: str, *, answers: bool) -> None:
+        """Something leaves the process. What `answers` somebody who connected to us belongs to the call that does it.
+
+        A server in a thread of its own may answer the very requests that other threads' calls send.
+        """
+        if not (answers and self._mode == "note" and not self.local.__dict__.get("stack")):
+            self.effect("network", detail)
+
     def safe_request(self) -> None:
         """A request that only reads is sent."""
         if self._mode == "note":
@@ -183,10 +193,6 @@ class Effects:
             self.opens(*args)
         elif event in _AUDITED and not (event == "os.kill" and _is_harmless_signal(*args)):
             self.effect(_AUDITED[event], f"{event}({_shown(args[0]) if args else ''})")
-        elif event == "sqlite3.connect":
-            self.local.database = args[0]
-        elif event == "sqlite3.connect/handle":
-            self.watch_sql(args[0])
         elif event == "mmap.__new__":
             self.maps(*args[:3])
 
@@ -204,14 +210,6 @@ class Effects:
             return
         if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
             self.effect("file-write", "maps a file for writing")
-
-    def watch_sql(self, connection: Any) -> None:
-        """Have SQLite tell every statement; whatever does not only read is an effect."""
-        statements = sql.Statements(self.local.__dict__.pop("database", None), self.effect)
-        try:
-            connection.set_trace_callback(statements.runs)
-        except Exception:  # a Connection subclass of the user's own may not be ready yet
-            return
 
 
 def _is_harmless_signal(pid: int, number: int) -> bool:

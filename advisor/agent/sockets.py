@@ -6,7 +6,7 @@ import functools
 import socket
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 _SAFE_METHODS = (b"GET ", b"HEAD ", b"OPTIONS ")
 _LONGEST_METHOD = max(map(len, _SAFE_METHODS))
@@ -31,7 +31,7 @@ class _Conversation:
             self.tail = b""
         if self.safe:
             text = self.tail + bytes(data)
-            header_ends = text.rfind(_HEADER_END)
+            header_ends = text.find(_HEADER_END)
             self.in_header = header_ends < 0
             self.tail = text[-len(_HEADER_END) + 1 :]
             behind = b"" if self.in_header else text[header_ends + len(_HEADER_END) :]
@@ -39,14 +39,23 @@ class _Conversation:
         return self.safe
 
 
+class Listener(Protocol):
+    """Who hears of what is sent."""
+
+    def safe_request(self) -> None:
+        """A request that only reads is sent."""
+
+    def sends(self, detail: str, *, answers: bool) -> None:
+        """Anything else is; `answers` on a connection that the other side opened."""
+
+
 class Sockets:
     """Watches the sending methods of `socket.socket` and `ssl.SSLSocket`."""
 
-    def __init__(self, on_request: Callable[[], None], on_effect: Callable[[str], None]) -> None:
-        """`on_request()` hears of safe requests, `on_effect(detail)` of all else that leaves the process."""
-        self.on_request = on_request
-        self.on_effect = on_effect
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
         self.watching = False
+        self.accepted: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self.conversations: weakref.WeakKeyDictionary[socket.socket, _Conversation] = weakref.WeakKeyDictionary()
         self.safe_ports: set[int] = {_DNS_PORT}
 
@@ -56,12 +65,25 @@ class Sockets:
             self.wrap(socket.socket, name, _first)
         self.wrap(socket.socket, "sendmsg", _joined)
         self.wrap(socket.socket, "sendmsg_afalg", _joined)
+        self.watch_accepted()
         try:
             import ssl
         except ImportError:  # a Python built without it
             return
         for name in ("send", "write"):
             self.wrap(ssl.SSLSocket, name, _first)
+
+    def watch_accepted(self) -> None:
+        """Remember the connections that others open to us."""
+        plain = socket.socket.accept
+
+        @functools.wraps(plain)
+        def accept(sock: socket.socket) -> tuple[socket.socket, Any]:
+            connection, address = plain(sock)
+            self.accepted.add(connection)
+            return connection, address
+
+        socket.socket.accept = accept  # type: ignore[method-assign]
 
     def wrap(self, owner: type, name: str, pick: Callable[[tuple[Any, ...], dict[str, Any]], memoryview]) -> None:
         plain = getattr(owner, name, None)
@@ -82,9 +104,9 @@ class Sockets:
         if conversation.accepts(data):
             if starts:
                 self.safe_ports.add(_port(sock))
-                self.on_request()
+                self.listener.safe_request()
         else:
-            self.on_effect(f"sends {bytes(data[:4])!r}... {_peer(sock)}")
+            self.listener.sends(f"sends {bytes(data[:4])!r}... {_peer(sock)}", answers=sock in self.accepted)
 
     def safe_fds(self) -> set[int]:
         """Descriptors of open connections that have carried safe requests only."""

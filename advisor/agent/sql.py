@@ -1,15 +1,22 @@
-"""Tell SQL statements that only read from those that change a database."""
+"""What SQLite connections run: statements that only read, or changes of a database."""
 
 from __future__ import annotations
 
+import functools
+import importlib.machinery
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
 
 _READS = frozenset(
     {"SELECT", "EXPLAIN", "VALUES", "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "DETACH"}
 )
 # Of PRAGMAs, those that ask about the database, and those that set up the connection alone.
-_ASKING_PRAGMAS = re.compile(r"(table|index|foreign_key|integrity|quick|database|function|collation|module|pragma|compile)_")
+_ASKING_PRAGMAS = re.compile(
+    r"(table|index|foreign_key|integrity|quick|database|function|collation|module|pragma|compile)_"
+)
 _SESSION_PRAGMAS = frozenset(
     {
         "busy_timeout",
@@ -72,3 +79,50 @@ class Statements:
             return
         self.in_memory = False  # from here on a file may be among its databases
         self.effect("database", f"runs {' '.join(statement.split())[:_PREVIEW_CHARS]}")
+
+
+class Databases:
+    """Watches every connection that `sqlite3.connect` makes, from the import of `sqlite3` on."""
+
+    def __init__(self, effect: Callable[[str, str], None]) -> None:
+        self.effect = effect
+
+    def install(self) -> None:
+        """Watch the module if it is there, or when it comes: as an import hook, so that nobody pays for it before."""
+        module = sys.modules.get("sqlite3")
+        if module is not None:
+            self.watch(module)
+        else:
+            sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # find_spec is all the interpreter asks for
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, _target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Find `sqlite3` as ever, and look at it once it has been imported."""
+        if name != "sqlite3":
+            return None
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            self.watch(module)
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+    def watch(self, module: Any) -> None:
+        """Replace `connect` in `sqlite3` and `sqlite3.dbapi2`."""
+        plain = module.connect
+
+        @functools.wraps(plain)
+        def connect(*args: Any, **kwargs: Any) -> Any:
+            connection = plain(*args, **kwargs)
+            statements = Statements(args[0] if args else kwargs.get("database"), self.effect)
+            connection.set_trace_callback(statements.runs)
+            return connection
+
+        module.connect = module.dbapi2.connect = connect

@@ -30,6 +30,9 @@ Report = dict[str, Any]
 
 def run_trial(site: Site, order: dict[str, Any], stage: Stage) -> Report:
     """Run `order["tasks"]` calls of `site`; returns the wire form of a Trial. Never raises for the user's errors."""
+    if site.notes.seen and not stage.replay_effects:  # the host does not ask for this
+        (what, detail), _ = next(iter(site.notes.seen.items()))
+        return {"outcome": "withheld", "error": f"{what}: {detail}", "wall_s": None}
     kind = BACKENDS[order["backend"]]
     lock = stage.lock(forks=kind.forks)
     try:

@@ -34,6 +34,10 @@ class Track:
         """The entry in force at `at_s`, -1 before the first."""
         return bisect_right(self.at_s, at_s) - 1
 
+    def shifted(self, by_s: float) -> Track:
+        """The same track on a clock that began `by_s` earlier."""
+        return Track(at_s=[at_s + by_s for at_s in self.at_s], stacks=self.stacks)
+
 
 Timeline = dict[ThreadKey, Track]
 Profile = dict[ThreadKey, Counter[Stack]]
@@ -45,12 +49,13 @@ def health(log: str) -> tuple[int, int]:
     return (int(found[-1][0]), int(found[-1][1])) if found else (0, 0)
 
 
-def timeline(chunks: Iterable[str]) -> Timeline:
+def timeline(chunks: Iterable[str], root_pid: int) -> Timeline:
     """The time line of a chrometrace file read in `chunks`; a file that was cut short gives what it has.
 
     The events of one thread form one stream: "E" closes the innermost frame, "B" opens one. py-spy keys the streams
     by pthread id alone, which forked workers share with their parent, and stamps the closing events with the wrong
-    pid. So whose stack it is, is read from the outermost frames, which name process and thread.
+    pid. So whose stack it is, is read from the outermost frames, which name process and thread; a stack that names no
+    process belongs to `root_pid`.
     """
     lines: Timeline = {}
     open_frames: dict[int, list[Frame]] = {}
@@ -61,7 +66,7 @@ def timeline(chunks: Iterable[str]) -> Timeline:
         if phase not in "BE":
             continue
         if group is not None and (group[:2] != (tid, ts_us) or (group[2] == "B" and phase == "E")):
-            _close_group(lines, open_frames[group[0]], group[1] * _S_PER_US)
+            _close_group(lines, open_frames[group[0]], group[1] * _S_PER_US, root_pid)
         group = (tid, ts_us, phase)
         frames = open_frames.setdefault(tid, [])
         if phase == "B":
@@ -69,7 +74,7 @@ def timeline(chunks: Iterable[str]) -> Timeline:
         elif frames:
             frames.pop()
     if group is not None:
-        _close_group(lines, open_frames[group[0]], group[1] * _S_PER_US)
+        _close_group(lines, open_frames[group[0]], group[1] * _S_PER_US, root_pid)
     return lines
 
 
@@ -104,18 +109,17 @@ def _frame_read(function: str, file: str, line: int) -> Frame:
     return Frame(function=function, file=_TORN if "\0" in file else file, line=line)
 
 
-def _close_group(lines: Timeline, frames: list[Frame], at_s: float) -> None:
+def _close_group(lines: Timeline, frames: list[Frame], at_s: float, root_pid: int) -> None:
     """Note the stack that stands after all events of one sample of one thread.
 
     Outermost are the processes, parents first, then the thread; none of them has a file.
     """
     depth = next((at for at, frame in enumerate(frames) if frame.file), len(frames))
-    if depth < len(("process", "thread")):
+    thread = _THREAD.match(frames[depth - 1].function) if depth else None
+    if thread is None:
         return
-    process, thread = _PROCESS.match(frames[depth - 2].function), _THREAD.match(frames[depth - 1].function)
-    if process is None or thread is None:
-        return
-    track = lines.setdefault((int(process[1]), int(thread[1])), Track())
+    process = _PROCESS.match(frames[depth - 2].function) if depth > 1 else None
+    track = lines.setdefault((int(process[1]) if process else root_pid, int(thread[1])), Track())
     stack = tuple(frames[depth:])
     if not track.stacks or track.stacks[-1] != stack:
         track.at_s.append(at_s)

@@ -33,8 +33,8 @@ def find_pyspy() -> str | None:
 
 
 def record_command(pyspy: str, pid: int, rate_hz: int, options: Sequence[str]) -> tuple[str, ...]:
-    """The command that samples `pid` and its children without ever stopping them; `options` say what is counted."""
-    target = ("--pid", str(pid), "--rate", str(rate_hz), "--nonblocking", "--threads", "--subprocesses")
+    """The command that samples `pid` without ever stopping it; `options` say what is counted."""
+    target = ("--pid", str(pid), "--rate", str(rate_hz), "--nonblocking", "--threads")
     return (pyspy, "record", *target, "--full-filenames", *options)
 
 

@@ -44,7 +44,7 @@ def test_a_time_line_has_the_stack_after_each_change() -> None:
         event("E", "f", 41_000, file="/s.py", line=4),
     ]
 
-    lines = timeline([json.dumps(events)])
+    lines = timeline([json.dumps(events)], 10)
 
     assert lines.keys() == {(10, 10)}
     assert lines[10, 10].at_s == pytest.approx([0.001, 0.021, 0.031, 0.041])
@@ -69,7 +69,7 @@ def test_a_forked_worker_shares_its_parents_stream_but_not_its_stack() -> None:
         event("B", "<module>", 12_000, file="/s.py", line=9),
     ]
 
-    lines = timeline([json.dumps([*opening(2_000), *to_worker, *back])])
+    lines = timeline([json.dumps([*opening(2_000), *to_worker, *back])], 10)
 
     assert lines[11, 11].stacks == [(frame("task", 5),)]
     assert lines[10, 10].at_s == pytest.approx([0.002])
@@ -79,11 +79,11 @@ def test_a_file_cut_short_gives_what_it_has_however_it_is_read() -> None:
     text = json.dumps([*opening(1_000), event("B", "f", 2_000, file="/s.py", line=3)])
     cut = text[: text.rindex("{") + 30]
 
-    whole, in_pieces = timeline([text]), timeline(text[at : at + 7] for at in range(0, len(text), 7))
+    whole, in_pieces = timeline([text], 10), timeline((text[at : at + 7] for at in range(0, len(text), 7)), 10)
 
     assert whole == in_pieces
-    assert timeline([cut])[10, 10].stacks == [(frame("<module>", 9),)]
-    assert timeline([]) == {}
+    assert timeline([cut], 10)[10, 10].stacks == [(frame("<module>", 9),)]
+    assert timeline([], 10) == {}
 
 
 def test_a_profile_counts_samples_by_thread_and_stack() -> None:
@@ -138,6 +138,6 @@ def test_without_a_gate_the_recorders_word_is_taken() -> None:
 def test_a_torn_file_name_is_no_path() -> None:
     torn = [*opening(1_000), event("B", "f", 21_000, file="/s.p\0\0", line=3)]
 
-    lines = timeline([json.dumps(torn)])
+    lines = timeline([json.dumps(torn)], 10)
 
     assert lines[10, 10].stacks[-1][-1] == Frame(file="<unreadable>", line=3, function="f")
