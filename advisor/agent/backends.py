@@ -13,9 +13,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-Loaded = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]  # a task: function, args, kwargs
+if TYPE_CHECKING:
+    from .values import Arguments, Function, Keywords, Value
+
+    Loaded = tuple[Function, Arguments, Keywords]
 Mix = dict[str, Any]
 Setup = tuple[Callable[..., None], tuple[Any, ...]]
 
@@ -26,7 +29,7 @@ _SLICES_PER_WORKER = 4  # a slice a process leaves the last one waiting; more sl
 _inner: concurrent.futures.ThreadPoolExecutor | None = None  # the thread pool inside a worker process of `Hybrid`
 
 
-def call(task: Loaded) -> Any:
+def call(task: Loaded) -> Value:
     """Run one task, a (function, args, kwargs)."""
     function, args, kwargs = task
     return function(*args, **kwargs)
@@ -90,6 +93,7 @@ class Threads(Backend):
         self.pool.shutdown(wait=True, cancel_futures=True)
 
     def run(self, tasks: list[Loaded]) -> list[Any]:
+        """Run all; results in order."""
         if self.chunk == 1:
             return list(self.pool.map(call, tasks))
         return list(itertools.chain.from_iterable(self.pool.map(call_all, _slices(tasks, self.chunk))))
@@ -121,6 +125,7 @@ class Processes(Backend):
         self.pool.shutdown(wait=error[0] is None, cancel_futures=True)
 
     def run(self, tasks: list[Loaded]) -> list[Any]:
+        """Run all; results in order."""
         return list(self.pool.map(call, tasks, chunksize=self.chunk))
 
 
@@ -128,11 +133,13 @@ class Hybrid(Processes):
     """A ProcessPoolExecutor whose workers run slices of tasks on thread pools of their own."""
 
     def warm(self) -> None:
+        """The workers first, then the threads in each."""
         super().warm()
         for _ in range(2):
             list(self.pool.map(_warm_inner, [self.threads] * self.size * 2))
 
     def run(self, tasks: list[Loaded]) -> list[Any]:
+        """Run all; results in order."""
         each = -(-len(tasks) // self.size)
         if each >= self.threads * _SLICES_PER_WORKER:
             each = -(-each // _SLICES_PER_WORKER)

@@ -13,7 +13,14 @@ _PRISTINE = dict(globals())  # what this version of Python puts into `__main__`,
 import os  # noqa: E402
 import sys  # noqa: E402
 
-_JSON_NAMES = {"__builtins__": {}, "null": None, "true": True, "false": False}
+# mypy reads this as true; at run time nothing is imported.
+MYPY = False
+if MYPY:
+    from collections.abc import Callable
+    from types import CodeType, FrameType, ModuleType, TracebackType
+    from typing import Any
+
+_JSON_NAMES = {"__builtins__": None, "null": None, "true": True, "false": False}
 
 # Our descriptors move up here, out of the way of the numbers a script expects (3, 4, ...); below the usual limit 1024.
 _REPORT_FD = 1000
@@ -23,7 +30,7 @@ _SAMPLER_FD = 1001
 _REPORT_BYTES = 4000
 
 
-def wait_at_gate(fd):
+def wait_at_gate(fd: int) -> "dict[str, Any]":
     """Read the host's one line from `fd` and return it as a dict; exit where the host went away."""
     line = bytearray()
     try:
@@ -35,10 +42,11 @@ def wait_at_gate(fd):
     except KeyboardInterrupt:
         os._exit(130)
     source = line.decode("utf-8", "surrogatepass").encode("utf-8", "backslashreplace")  # of an argument that is no text
-    return eval(source, dict(_JSON_NAMES))  # JSON is a Python expression; importing json would be seen
+    config: dict[str, Any] = eval(source, dict(_JSON_NAMES))  # noqa: S307  # JSON from the host is a Python expression too
+    return config
 
 
-def out_of_the_way(fd, number):
+def out_of_the_way(fd: int, number: int) -> int:
     """Move descriptor `fd` to `number`, closed on exec; returns where it is."""
     try:
         os.dup2(fd, number, inheritable=False)
@@ -52,12 +60,12 @@ def out_of_the_way(fd, number):
 class Reporter:
     """Tells the host one line a time, as long as the pipe is still the one it was and this the process it was."""
 
-    def __init__(self, fd):
+    def __init__(self, fd: int) -> None:
         self._fd = out_of_the_way(fd, _REPORT_FD)
         self._pid = os.getpid()
         self._identity = os.fstat(self._fd)[1:3]  # inode and device
 
-    def say(self, text):
+    def say(self, text: str) -> None:
         """Write `text` as a line. A script may have closed our descriptor, and its number may be a file of its own."""
         try:
             if os.getpid() == self._pid and os.fstat(self._fd)[1:3] == self._identity:
@@ -66,7 +74,7 @@ class Reporter:
             pass
 
 
-def last_line(error):
+def last_line(error: BaseException) -> str:
     """The last line of the traceback of `error`, as `traceback.format_exception_only` ends it."""
     kind = type(error)
     name = kind.__qualname__
@@ -79,21 +87,21 @@ def last_line(error):
     return f"{name}: {text}" if text else name
 
 
-def without_our_frames(trace):
+def without_our_frames(trace: "TracebackType | None") -> "TracebackType | None":
     """The traceback from the first frame on that is not of this file."""
-    while trace is not None and trace.tb_frame.f_code is not None and trace.tb_frame.f_globals is globals():
+    while trace is not None and trace.tb_frame.f_globals is globals():
         trace = trace.tb_next
     return trace
 
 
-def show_as_the_script_would(report):
+def show_as_the_script_would(report: "Callable[[str], object]") -> None:
     """Make the exception now under way be shown by the script's own `sys.excepthook`, without frames of ours.
 
     The interpreter calls the hook once this file's frames are gone; ours is in place for that one call only.
     """
     hook = getattr(sys, "excepthook", sys.__excepthook__)
 
-    def show(kind, error, trace):
+    def show(kind: type[BaseException], error: BaseException, trace: "TracebackType | None") -> None:
         sys.excepthook = hook
         trace = without_our_frames(trace)
         error.__traceback__ = sys.last_traceback = trace
@@ -110,7 +118,7 @@ def show_as_the_script_would(report):
     sys.excepthook = show
 
 
-def fresh_main(**names):
+def fresh_main(**names: object) -> "ModuleType":
     """A new `__main__` module like the one the interpreter makes, in place of this file's."""
     main = type(sys)("__main__")
     for name, value in _PRISTINE.items():
@@ -125,15 +133,16 @@ def fresh_main(**names):
     return main
 
 
-def allow_for_our_frames():
+def allow_for_our_frames() -> None:
     """Let the script recurse as deep as it could without the frames below it."""
-    depth, frame = int(sys.version_info < (3, 12)), sys._getframe(1)  # up to 3.11 the call of exec counts as one
+    depth = int(sys.version_info < (3, 12))  # up to 3.11 the call of exec counts as one
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         depth, frame = depth + 1, frame.f_back
     sys.setrecursionlimit(sys.getrecursionlimit() + depth)
 
 
-def run_script(path, compile_main):
+def run_script(path: str, compile_main: "Callable[[bytes, str], CodeType]") -> None:
     """Run the file `path` as `__main__`, as `python path` does."""
     loader = sys.modules["_frozen_importlib_external"].SourceFileLoader("__main__", path)
     names = {"__file__": path, "__cached__": None}
@@ -143,31 +152,31 @@ def run_script(path, compile_main):
     code = compile_main(source, path)
     del source, file
     allow_for_our_frames()
-    exec(code, main.__dict__)
+    exec(code, main.__dict__)  # noqa: S102  # this is what running a script is
 
 
-def run_module(name, alter_argv):
+def run_module(name: str, alter_argv: bool) -> None:
     """Run module `name` as `__main__`, as `python -m name` does."""
     fresh_main()
     import runpy
 
     allow_for_our_frames()
-    runpy._run_module_as_main(name, alter_argv)
+    runpy._run_module_as_main(name, alter_argv)  # type: ignore[attr-defined]  # what `python -m` calls
 
 
-def plain_compile(source, path):
+def plain_compile(source: bytes, path: str) -> "CodeType":
     """Compile as the interpreter would: no future flags of this file leak in."""
     return compile(source, path, "exec", dont_inherit=True)
 
 
-def absolute(path):
+def absolute(path: str) -> str:
     """`path` as the interpreter makes a script's path absolute: joined, not normalised."""
     if path.startswith("/"):
         return path
     return f"{os.getcwd()}/{path}"
 
 
-def holds_modules(path):
+def holds_modules(path: str) -> bool:
     """True where `path` is a folder or a zip file, whatever its name: the interpreter then runs its `__main__`."""
     sys.path_importer_cache[path] = None
     for hook in sys.path_hooks:
@@ -179,7 +188,7 @@ def holds_modules(path):
     return False
 
 
-def run_target(config, compile_main=plain_compile):
+def run_target(config: "dict[str, Any]", compile_main: "Callable[[bytes, str], CodeType]" = plain_compile) -> None:
     """Run the target of `config`; whatever it raises comes out as it is."""
     script, module = config["script"], config["module"]
     given = ["-m", module] if module is not None else [script]
@@ -201,7 +210,7 @@ def run_target(config, compile_main=plain_compile):
         run_script(absolute(script), compile_main)
 
 
-def observe(config, report):
+def observe(config: "dict[str, Any]", report: "Callable[[str], object]") -> None:
     """Run the target so that neither it nor who reads its output could tell."""
     if config.get("sampler"):
         start_sampler(config["sampler"])
@@ -214,35 +223,30 @@ def observe(config, report):
         raise
 
 
-def start_sampler(sampler):
+def start_sampler(sampler: "dict[str, Any]") -> None:
     """Watch from inside, where py-spy may not from outside; the sampler's code stays out of `sys.modules`."""
     known = set(sys.modules)
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sampler.py")
-    names = {"__name__": "_advisor_sampler", "__file__": path}
+    names: dict[str, Any] = {"__name__": "_advisor_sampler", "__file__": path}
     with open(path, "rb") as file:
-        exec(compile(file.read(), path, "exec", dont_inherit=True), names)
+        exec(compile(file.read(), path, "exec", dont_inherit=True), names)  # noqa: S102  # our own file
     for name in set(sys.modules) - known:
         del sys.modules[name]
     fd = os.open(sampler["file"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     names["start"](out_of_the_way(fd, _SAMPLER_FD), sampler["calls"])
 
 
-def record(config, fd):
+def record(config: "dict[str, Any]", fd: int) -> None:
     """Run the target instrumented; the rest of the agent does that."""
-    agent_folder = os.path.dirname(os.path.abspath(__file__))
-    sys.path.insert(0, os.path.dirname(agent_folder))
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("_advisor_agent", os.path.join(agent_folder, "__init__.py"))
-    package = importlib.util.module_from_spec(spec)
+    package = type(sys)("_advisor_agent")
+    package.__path__ = [os.path.dirname(os.path.abspath(__file__))]
     sys.modules["_advisor_agent"] = package
-    del sys.path[0]
-    from _advisor_agent import session
+    from _advisor_agent import session  # type: ignore[import-not-found]  # found by the path above, not by a name
 
     session.run(config, fd, sys.modules["__main__"])
 
 
-def main():
+def main() -> None:
     """Wait at the gate, then run what the host asks for."""
     gate = int(sys.argv[1])
     os.set_inheritable(gate, False)

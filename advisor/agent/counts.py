@@ -48,6 +48,7 @@ class Counts:
             self.stop()
 
     def enable_here(self) -> bool:
+        """Count in this thread; False where another profiler was first."""
         profile = _lsprof.Profiler(subcalls=False, builtins=False)
         try:
             profile.enable()
@@ -57,6 +58,7 @@ class Counts:
         return True
 
     def in_new_thread(self, *_event: object) -> None:
+        """The first profile event of a thread: from here on it has a profiler of its own."""
         sys.setprofile(None)
         if self.running:
             self.enable_here()

@@ -7,7 +7,10 @@ import hashlib
 import marshal
 import types
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .values import Value
 
 _MAX_NODES = 100_000  # containers and objects visited a digest: keeps one digest below about 0.2 s
 _FLAT_ITEMS_PER_NODE = 64  # items of a list of plain numbers that take as long as one node
@@ -30,7 +33,7 @@ class _Walk:
         self.left = _MAX_NODES
         self.path: dict[int, int] = {}
 
-    def feed(self, value: Any) -> None:
+    def feed(self, value: Value) -> None:
         kind = type(value)
         if kind in _ATOMS:
             self.put(b"atom", marshal.dumps(value, _MARSHAL))
@@ -53,7 +56,7 @@ class _Walk:
         self.hash.update(b"%b:%d:" % (name, len(data)))
         self.hash.update(data)
 
-    def compound(self, kind: type, value: Any) -> None:
+    def compound(self, kind: type, value: Value) -> None:
         if kind is list or kind is tuple:
             self.sequence(kind, value)
         elif kind is dict:
@@ -61,8 +64,12 @@ class _Walk:
         elif isinstance(value, (set, frozenset)):
             self.put(b"set", b"".join(sorted(self.apart(item) for item in value)))
         elif isinstance(value, _BY_NAME):
-            self.put(b"name", f"{value.__module__}.{value.__qualname__}".encode() if hasattr(value, "__qualname__") else
-                     value.__name__.encode())
+            self.put(
+                b"name",
+                f"{value.__module__}.{value.__qualname__}".encode()
+                if hasattr(value, "__qualname__")
+                else value.__name__.encode(),
+            )
         elif hasattr(value, "tobytes") and hasattr(value, "dtype"):  # NumPy arrays and scalars, without NumPy
             self.array(value)
         elif kind is bytearray or kind is memoryview:
@@ -70,7 +77,7 @@ class _Walk:
         else:
             self.reduced(kind, value)
 
-    def sequence(self, kind: type, value: Any) -> None:
+    def sequence(self, kind: type, value: Value) -> None:
         if _ATOMS.issuperset(map(type, value)):
             self.spend(len(value) // _FLAT_ITEMS_PER_NODE)
             self.put(b"flat", marshal.dumps(value, _MARSHAL))
@@ -93,7 +100,7 @@ class _Walk:
         finally:
             self.hash = outer
 
-    def array(self, value: Any) -> None:
+    def array(self, value: Value) -> None:
         self.put(b"array", f"{value.dtype}{value.shape}".encode())
         if value.dtype.hasobject:  # its bytes are addresses
             self.feed(value.tolist())
@@ -102,7 +109,7 @@ class _Walk:
         else:
             self.put(b"data", value.tobytes())
 
-    def reduced(self, kind: type, value: Any) -> None:
+    def reduced(self, kind: type, value: Value) -> None:
         """Any other object is what pickle would take of it: class, arguments, state, items."""
         self.put(b"object", f"{kind.__module__}.{kind.__qualname__}".encode())
         try:

@@ -72,8 +72,8 @@ def isolate(parent: int) -> None:
         os.dup2(null, fd)
     if null > 2:  # noqa: PLR2004 - a script may have closed one of the three
         os.close(null)
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115, PTH123 - lives as long as the process
-    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115, PTH123 - as above
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
+    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - as above
     sys.dont_write_bytecode = True
     warnings.simplefilter("ignore")
 

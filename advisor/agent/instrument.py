@@ -14,10 +14,10 @@ import os
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from .recorder import Site
+    from .site import Site
 
 # These look at the frame that calls them, or are syntax in disguise.
 _FRAME_BOUND = frozenset({"super", "locals", "globals", "vars", "dir", "eval", "exec", "__import__", "breakpoint"})
@@ -39,7 +39,8 @@ class _Rewriter(ast.NodeTransformer):
         self.scopes: list[_Scope] = []
         self.loops = 0
 
-    def visit(self, node: ast.AST) -> Any:
+    def visit(self, node: ast.AST) -> ast.AST:  # noqa: PLR0911 - one line a kind of node
+        """The node to stand in its place."""
         if isinstance(node, _Scope):
             return self.scope(node)
         if isinstance(node, ast.For | ast.AsyncFor):
@@ -129,8 +130,8 @@ class _Rewriter(ast.NodeTransformer):
         wrap = ast.Call(func=_name(site.wrap_name), args=[func], keywords=[])
         if not ticked:
             return _at(wrap, func)
-        setattr(builtins, site.tick_name, site.tick)
-        tick = ast.Call(func=_name(site.tick_name), args=[], keywords=[])
+        setattr(builtins, site.tally.tick_name, site.tally.tick)
+        tick = ast.Call(func=_name(site.tally.tick_name), args=[], keywords=[])
         return _at(ast.IfExp(test=tick, body=func, orelse=wrap), func)
 
 
@@ -170,7 +171,7 @@ class Instrumenter:
             return plain
         try:
             tree = _Rewriter(os.path.abspath(path), hot, self.new_site).visit(ast.parse(source, path))
-            code: types.CodeType = compile(tree, path, "exec", dont_inherit=True)
+            code: types.CodeType = compile(cast("ast.Module", tree), path, "exec", dont_inherit=True)
             self._pair(code, plain)
         except (SyntaxError, RecursionError, ValueError):  # too deep to rewrite, or not to be paired: run it as it is
             return plain

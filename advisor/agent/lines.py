@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .recorder import Site
+    from .site import Site
     from .stage import Stage
+    from .values import Value
 
 
 def run_lines(site: Site, order: dict[str, Any], stage: Stage) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def _functions(
     return found
 
 
-def _replay(profiler: Any, site: Site, limit_s: float) -> tuple[int, float]:
+def _replay(profiler: Value, site: Site, limit_s: float) -> tuple[int, float]:
     began, calls = time.perf_counter(), 0
     profiler.enable_by_count()
     try:
@@ -67,7 +68,7 @@ def _replay(profiler: Any, site: Site, limit_s: float) -> tuple[int, float]:
     return calls, time.perf_counter() - began
 
 
-def _figures(profiler: Any) -> list[dict[str, Any]]:
+def _figures(profiler: Value) -> list[dict[str, Any]]:
     stats = profiler.get_stats()
     return [
         {"file": file, "line": line, "hits": hits, "time_s": ticks * stats.unit}

@@ -6,12 +6,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .recorder import Site
+    from .site import Site
     from .stage import Stage
 
 
 def run_native(_site: Site | None, order: dict[str, Any], _stage: Stage) -> dict[str, Any]:
-    """The pools, as dicts of library and threads; `order["library"]` is where threadpoolctl can be found if not here."""
+    """The pools, as dicts of library and threads; threadpoolctl may lie in the folder `order["library"]`."""
     if order["library"]:
         sys.path.append(order["library"])
     try:

@@ -12,9 +12,13 @@ import os
 import stat
 import sys
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .values import Value
 
 _STANDARD_FDS = 3
+_MAPS_FIELDS = 6  # of a line of /proc/self/maps that names a file
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 # Flushing these would change the file: tell() is enough. Only what the script has imported can be open.
 _COMPRESSORS = (("gzip", "GzipFile"), ("bz2", "BZ2File"), ("lzma", "LZMAFile"))
@@ -80,7 +84,7 @@ def shared_mappings() -> list[Mapping]:
         return []
     found = []
     for fields in lines:
-        path = fields[5].rstrip("\n") if len(fields) > 5 else ""
+        path = fields[5].rstrip("\n") if len(fields) == _MAPS_FIELDS else ""
         if _is_file(path):
             start, end = (int(part, 16) for part in fields[0].split("-"))
             found.append(Mapping(start, end, int(fields[2], 16), int(fields[4]), path))
@@ -161,7 +165,7 @@ def _writable_inode(fd: int) -> int | None:
     return None
 
 
-def _is_regular(writer: Any) -> bool:
+def _is_regular(writer: Value) -> bool:
     try:
         if writer.closed or not writer.writable():
             return False

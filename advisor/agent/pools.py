@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from .recorder import Gate
+from .site import Gate
 
 if TYPE_CHECKING:
-    from .recorder import Recorder, Site
+    from .recorder import Recorder
+    from .site import Site
+    from .values import Function, Value
 
 _NAME_CHARS = 60
 _THREAD_POOLS = (concurrent.futures.ThreadPoolExecutor, multiprocessing.pool.ThreadPool)
@@ -60,7 +62,7 @@ class Pools:
         signature = inspect.signature(plain)
 
         @functools.wraps(plain)
-        def patched(*args: Any, **kwargs: Any) -> Any:
+        def patched(*args: Value, **kwargs: Value) -> Value:
             if not self.recorder.recording or getattr(self.inside, "now", False):
                 return plain(*args, **kwargs)
             try:
@@ -104,7 +106,8 @@ class Pools:
         site.current = _mix(pool, site.current)
         return site
 
-    def new_site(self, frame: FrameType, name: str, function: Callable[..., Any]) -> Site:
+    def new_site(self, frame: FrameType, name: str, function: Function) -> Site:
+        """The site of kind "pool" where `frame` stands now."""
         line = frame.f_lineno or 0
         site = self.recorder.new_site(
             file=os.path.abspath(frame.f_code.co_filename),
@@ -125,8 +128,8 @@ def _name_of_function(bound: Arguments) -> str:
     return list(bound.signature.parameters)[1]
 
 
-def _function(bound: Arguments) -> Callable[..., Any]:
-    function: Callable[..., Any] = bound.arguments[_name_of_function(bound)]
+def _function(bound: Arguments) -> Function:
+    function: Function = bound.arguments[_name_of_function(bound)]
     return function
 
 
@@ -171,7 +174,7 @@ def _note_items(site: Site, bound: Arguments) -> None:
     bound.arguments["iterable"] = items
 
 
-def _unpacked(item: Any) -> tuple[Any, ...]:
+def _unpacked(item: Value) -> tuple[Any, ...]:
     return tuple(item) if isinstance(item, Iterable) else ()
 
 
@@ -184,7 +187,7 @@ def _note_lazily(site: Site, bound: Arguments) -> None:
     bound.arguments["iterable"] = noted(bound.arguments["iterable"])
 
 
-def _mix(pool: Any, before: dict[str, Any] | None) -> dict[str, Any]:
+def _mix(pool: Value, before: dict[str, Any] | None) -> dict[str, Any]:
     """How the pool runs its tasks, as the wire form of a mix; the largest seen at this place."""
     size = getattr(pool, "_max_workers", None) or getattr(pool, "_processes", None) or 1
     if before is not None and before["processes"] * before["threads_per_process"] >= size:

@@ -9,11 +9,15 @@ from __future__ import annotations
 import pickle
 import random
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .values import Arguments, Function, Keywords
 
 SAMPLE_CALLS = 512  # calls kept a site: enough for 64 workers to run several tasks each
 SITE_BYTES = 128 * 2**20  # pickled arguments kept a site
+_WEIGHED_RESULTS = 4
+_WEIGH_S = 0.5  # what one pickle may take that is made to be weighed only
 _LEAST_CALLS = 64  # below, calls recorded before the site was sampled sparsely fill the sample up
 _IMMUTABLE = frozenset({int, float, str, bytes, bool, complex, type(None)})
 
@@ -23,15 +27,15 @@ class Task:
 
     __slots__ = ("args", "data", "digest", "function", "index", "kwargs")
 
-    def __init__(self, index: int, function: Callable[..., Any]) -> None:
+    def __init__(self, index: int, function: Function) -> None:
         self.index = index
         self.function = function
         self.data: bytes | None = None
-        self.args: tuple[Any, ...] = ()
-        self.kwargs: dict[str, Any] = {}
+        self.args: Arguments = ()
+        self.kwargs: Keywords = {}
         self.digest = ""
 
-    def load(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    def load(self) -> tuple[Function, Arguments, Keywords]:
         """A fresh (function, args, kwargs); shared, not fresh, where the arguments are kept live."""
         if self.data is None:
             return self.function, self.args, self.kwargs
@@ -73,7 +77,10 @@ def pickled(value: object, limit_bytes: int, limit_s: float) -> bytes:
 
 
 class Sample:
-    """A reservoir sample (Vitter's algorithm R): each call offered is as likely as any other to be kept."""
+    """A reservoir sample (Vitter's algorithm R): each call offered is as likely as any other to be kept.
+
+    With it goes what sending the calls to another process would take: bytes, seconds, or the error it ends in.
+    """
 
     def __init__(self) -> None:
         self.tasks: list[Task] = []
@@ -81,6 +88,10 @@ class Sample:
         self.early: list[Task] = []
         self.offered = 0
         self.random = random.Random(0)  # noqa: S311 - no secret; the script's own stream stays untouched
+        self.pickle_error: str | None = None
+        self.pickle_s: list[float] = []
+        self.argument_bytes: list[int] = []
+        self.result_bytes: list[int] = []
 
     def choose(self) -> int | None:
         """Slot for the call offered now, or None."""
@@ -89,6 +100,33 @@ class Sample:
             return len(self.tasks)
         slot = int(self.random.random() * self.offered)
         return slot if slot < SAMPLE_CALLS else None
+
+    def capture(self, index: int, function: Function, args: Arguments, kwargs: Keywords, limit_s: float) -> Task | None:
+        """The call as a task; None where its arguments are too much to keep."""
+        task = Task(index, function)
+        if is_immutable(args, kwargs):
+            task.args, task.kwargs = args, kwargs
+            self.argument_bytes.append(task.size)
+            return task
+        began = time.perf_counter()
+        try:
+            task.data = pickled((args, kwargs), SITE_BYTES, limit_s)
+            self.argument_bytes.append(len(task.data))
+        except TooMuchError:
+            return None
+        except Exception as error:  # whatever a __reduce__ of the user's raises
+            self.pickle_error = f"{type(error).__name__}: {error}"
+            task.args, task.kwargs = args, kwargs
+        self.pickle_s.append(time.perf_counter() - began)
+        return task
+
+    def weigh(self, result: object) -> None:
+        """Learn how large results are when they are sent, from the first few."""
+        if len(self.result_bytes) < _WEIGHED_RESULTS:
+            try:
+                self.result_bytes.append(len(pickled(result, SITE_BYTES, _WEIGH_S)))
+            except Exception:  # a size that cannot be had is no size
+                self.result_bytes.append(0)
 
     def keep(self, slot: int, task: Task) -> None:
         """Put `task` into `slot`; drop others where the site's bytes run out."""
@@ -114,15 +152,22 @@ class Sample:
         self.bytes = sum(task.size for task in self.tasks)
         self.offered = offered
 
-    def settle(self) -> None:
-        """The script is over: fill up a small sample, in order of the calls."""
+    def settle(self, callee: Function | None) -> None:
+        """The script is over: fill up a small sample, in order of the calls; see whether `callee` can be sent."""
         chosen = {task.index for task in self.tasks}
         spare = [task for task in self.early if task.index not in chosen]
         self.tasks += self.random.sample(spare, max(0, min(len(spare), _LEAST_CALLS - len(self.tasks))))
         self.tasks.sort(key=lambda task: task.index)
         self.early = []
+        if self.pickle_error is None and self.tasks:
+            try:
+                pickled(callee, SITE_BYTES, _WEIGH_S)
+            except TooMuchError:
+                return
+            except Exception as error:  # a lambda, a closure, a bound method of what cannot be pickled
+                self.pickle_error = f"{type(error).__name__}: {error}"
 
 
-def is_immutable(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def is_immutable(args: Arguments, kwargs: Keywords) -> bool:
     """True where the arguments can be kept as they are."""
     return not kwargs and _IMMUTABLE.issuperset(map(type, args))

@@ -23,13 +23,14 @@ from .recorder import Recorder
 from .stage import Channel, Stage
 
 if TYPE_CHECKING:
-    from .recorder import Site
+    from .site import Site
+    from .values import Value
 
 _POLL_S = 0.001
 _LIBRARY_FOLDERS = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
-def run(config: dict[str, Any], fd: int, bootstrap: Any) -> None:
+def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
     """Run the target recorded, serve trials, and end as the script did."""
     channel = Channel(fd, config["reply_fd"])
     is_own = _own_files(config["roots"])
@@ -61,7 +62,7 @@ def run(config: dict[str, Any], fd: int, bootstrap: Any) -> None:
 
 
 def _own_files(roots: Iterable[str]) -> Callable[[str], bool]:
-    """A predicate: is this path one of the user's own files?"""
+    """A predicate: is this path one of the user's own files."""
     library = os.path.dirname(os.__file__) + os.sep
     agent = os.path.dirname(os.path.abspath(__file__)) + os.sep
     known: dict[str, bool] = {}
@@ -115,7 +116,9 @@ def _recording(recorder: Recorder, counts: Counts, wall_s: float) -> dict[str, A
     return {
         "event": "recorded",
         "wall_s": wall_s,
-        "sites": [_site(site, mapped) for site in list(recorder.sites.values()) if site.calls and not site.deferred],
+        "sites": [
+            _site(site, mapped) for site in list(recorder.sites.values()) if site.tally.calls and not site.deferred
+        ],
         "functions": counts.result(),
         "python": ".".join(map(str, sys.version_info[:3])),
         "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
@@ -141,10 +144,7 @@ def _native_libraries() -> list[str]:
 
 def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
     """The wire form of a site: plain JSON types, the fields of the host's RecordedSite."""
-    effects = [
-        {"kind": kind, "detail": detail, "times": times}
-        for (kind, detail), times in site.notes.seen.items()
-    ]
+    effects = [{"kind": kind, "detail": detail, "times": times} for (kind, detail), times in site.notes.seen.items()]
     effects += [{"kind": "file-write", "detail": f"{path} is mapped for writing", "times": 1} for path in mapped]
     code = _code_of(site.target)
     current = site.current
@@ -156,15 +156,15 @@ def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
         "callee_file": os.path.abspath(code.co_filename) if code else None,
         "callee_line": code.co_firstlineno if code else None,
         "callee_name": code.co_qualname if code else None,
-        "calls": site.calls,
+        "calls": site.tally.calls,
         "traced_s": site.traced_s,
         "sampled": len(site.sample.tasks),
-        "pickle_error": site.pickle_error,
-        "argument_bytes": _mean(site.argument_bytes),
-        "result_bytes": _mean(site.result_bytes),
-        "pickle_s": _mean(site.pickle_s),
-        "reused_results": site.reused,
-        "mutated": sorted(site.mutated),
+        "pickle_error": site.sample.pickle_error,
+        "argument_bytes": _mean(site.sample.argument_bytes),
+        "result_bytes": _mean(site.sample.result_bytes),
+        "pickle_s": _mean(site.sample.pickle_s),
+        "reused_results": site.marks.reused,
+        "mutated": sorted(site.marks.mutated),
         "effects": effects,
         "safe_requests": site.notes.requests,
         "current": current,
@@ -175,7 +175,7 @@ def _mean(values: list[int] | list[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _code_of(target: Any) -> types.CodeType | None:
+def _code_of(target: Value) -> types.CodeType | None:
     """The code object that a call of `target` enters, or None for one without Python code."""
     for _ in range(8):  # partials of bound methods of wrapped functions; no longer chain is in earnest
         if hasattr(target, "__wrapped__"):

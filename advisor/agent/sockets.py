@@ -6,7 +6,10 @@ import functools
 import socket
 import weakref
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from .values import Value
 
 _SAFE_METHODS = (b"GET ", b"HEAD ", b"OPTIONS ")
 _LONGEST_METHOD = max(map(len, _SAFE_METHODS))
@@ -83,14 +86,15 @@ class Sockets:
             self.accepted.add(connection)
             return connection, address
 
-        socket.socket.accept = accept  # type: ignore[method-assign]
+        setattr(socket.socket, "accept", accept)  # noqa: B010 - a replacement, not a value of its type
 
     def wrap(self, owner: type, name: str, pick: Callable[[tuple[Any, ...], dict[str, Any]], memoryview]) -> None:
+        """Have `pick(args, kwargs)` of each call seen before it goes out."""
         plain = getattr(owner, name, None)
         if plain is None:
             return
 
-        def send(sock: socket.socket, *args: Any, **kwargs: Any) -> Any:
+        def send(sock: socket.socket, *args: Value, **kwargs: Value) -> Value:
             if self.watching and _leaves_the_process(sock):
                 self.sent(sock, pick(args, kwargs))
             return plain(sock, *args, **kwargs)

@@ -8,7 +8,10 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .values import Value
 
 _READS = frozenset(
     {"SELECT", "EXPLAIN", "VALUES", "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "DETACH"}
@@ -93,7 +96,7 @@ class Databases:
         if module is not None:
             self.watch(module)
         else:
-            sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # find_spec is all the interpreter asks for
+            sys.meta_path.insert(0, self)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, _target: ModuleType | None = None
@@ -101,7 +104,7 @@ class Databases:
         """Find `sqlite3` as ever, and look at it once it has been imported."""
         if name != "sqlite3":
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is None or spec.loader is None:
             return None
@@ -114,12 +117,12 @@ class Databases:
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
 
-    def watch(self, module: Any) -> None:
+    def watch(self, module: Value) -> None:
         """Replace `connect` in `sqlite3` and `sqlite3.dbapi2`."""
         plain = module.connect
 
         @functools.wraps(plain)
-        def connect(*args: Any, **kwargs: Any) -> Any:
+        def connect(*args: Value, **kwargs: Value) -> Value:
             connection = plain(*args, **kwargs)
             statements = Statements(args[0] if args else kwargs.get("database"), self.effect)
             connection.set_trace_callback(statements.runs)

@@ -24,6 +24,7 @@ from .trial import run_trial
 if TYPE_CHECKING:
     from .instrument import Instrumenter
     from .recorder import Recorder
+    from .values import Value
 
 _POLL_S = 0.05  # how soon the death of a copy is seen; its report is read at once
 _MEMORY_POLL_S = 0.01
@@ -121,7 +122,7 @@ class Stage:
         gc.collect()
         gc.freeze()
 
-    def owns(self, cache: Any) -> bool:
+    def owns(self, cache: Value) -> bool:
         """True for an `lru_cache` of the user's own code."""
         code = getattr(cache.__wrapped__, "__code__", None)
         return code is not None and self.is_own(code.co_filename)

@@ -13,8 +13,8 @@ from .digest import digest
 from .effects import ReplayRefused
 
 if TYPE_CHECKING:
-    from .recorder import Site
     from .sample import Task
+    from .site import Site
     from .stage import Stage
 
 _TIMED_TASKS = 2_000  # beyond, two clock reads a task would be part of the figure

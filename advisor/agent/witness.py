@@ -6,13 +6,14 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .digest import digest
 from .openfiles import shared_writable_files
 
 if TYPE_CHECKING:
     from .openfiles import OpenFiles
+    from .values import Arguments, Function, Keywords
 
 _RECENT_RESULTS = 8
 _LOOKED_INTO = 8  # items of a result, or of an argument, looked at one by one
@@ -29,9 +30,7 @@ class Witness:
     files that are open for writing.
     """
 
-    def __init__(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], open_files: OpenFiles
-    ) -> None:
+    def __init__(self, function: Function, args: Arguments, kwargs: Keywords, open_files: OpenFiles) -> None:
         watched: list[tuple[str, object]] = [(f"argument {place + 1}", value) for place, value in enumerate(args)]
         watched += [(f"argument {name!r}", value) for name, value in kwargs.items()]
         bound = getattr(function, "__self__", None)
@@ -94,14 +93,14 @@ class RecentResults:
     def __init__(self) -> None:
         self.recent: list[object] = []
 
-    def are_in(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    def are_in(self, args: Arguments, kwargs: Keywords) -> bool:
         """True where an argument, or what lies directly in one, is a result kept."""
         if not self.recent:
             return False
         given = {id(value) for value in _one_level(args, kwargs)}
         return any(id(result) in given for result in self.recent)
 
-    def add(self, result: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def add(self, result: object, args: Arguments, kwargs: Keywords) -> None:
         """Keep `result`, but nothing of it that the call was given: it made nothing then."""
         if result is None or result is True or result is False:
             return
@@ -117,7 +116,35 @@ class RecentResults:
         self.recent = []
 
 
-def _one_level(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[object]:
+class Marks:
+    """The signs, for one site: calls given an earlier call's result, and names of what calls changed."""
+
+    def __init__(self) -> None:
+        self.reused = 0
+        self.mutated: set[str] = set()
+        self.results = RecentResults()
+        self.touched: dict[str, object] = {}
+
+    def given(self, args: Arguments, kwargs: Keywords) -> None:
+        """A call is about to run with these."""
+        if self.results.are_in(args, kwargs):
+            self.reused += 1
+
+    def judge(self, witness: Witness) -> None:
+        """Note what a call changed; an argument counts once two calls have changed the same object."""
+        for name, owner in witness.changes():
+            if owner is None or self.touched.get(name, self) is owner:
+                self.mutated.add(name)
+            elif name not in self.touched:
+                self.touched[name] = owner
+
+    def settle(self) -> None:
+        """Let go of the script's objects."""
+        self.results.clear()
+        self.touched.clear()
+
+
+def _one_level(args: Arguments, kwargs: Keywords) -> Iterator[object]:
     for value in (*args, *kwargs.values()) if kwargs else args:
         yield value
         kind = type(value)

@@ -47,7 +47,7 @@ class Ledger:
 
     def share(self, kinds: Iterable[str]) -> float:
         """Sum of the shares of `kinds`."""
-        return sum(getattr(self, kind) for kind in kinds)
+        return float(sum(getattr(self, kind) for kind in kinds))
 
     @property
     def cpu(self) -> float:

@@ -17,8 +17,8 @@ from advisor.model.advice import SiteAdvice
 from advisor.model.site import Safety
 from advisor.model.trial import WorkerMix
 from advisor.recommend.balance import current_mix, recommend
-from advisor.recommend.margins import stay
 from advisor.recommend.flags import site_findings
+from advisor.recommend.margins import stay
 from advisor.recommend.prediction import predicted
 from advisor.recommend.settle import settled
 from advisor.recommend.trust import representative
@@ -73,14 +73,15 @@ class Bench:
         try:
             pools = stage.native_pools(library=_folder_of("threadpoolctl"))
             bench = replace(self, machine=replace(self.machine, native_pools=pools))
-            bench._run(sites, stage, progress, measured)
+            bench.run_trials(sites, stage, progress, measured)
         except (StageError, KeyboardInterrupt):
             pass
         return tuple(measured.get(site.id) or bench.unmeasured(site, measured) for site in sites), bench.machine
 
-    def _run(
+    def run_trials(
         self, sites: Sequence[Site], stage: RemoteStage, progress: Progress, measured: dict[str, SiteAdvice]
     ) -> None:
+        """Trials for the sites worth them, the most promising first; what each gives is put into `measured`."""
         chosen = choose_sites(sites, self.machine)
         left_s = self.budget_s
         if chosen:
@@ -163,9 +164,7 @@ class Bench:
             answer = recommend(
                 site, (), self.machine, script_wall_s=self.script_wall_s, max_workers=self.options.max_threads
             )
-        return SiteAdvice(
-            site=site, recommendation=answer, findings=site_findings(site, (), answer, self.machine)
-        )
+        return SiteAdvice(site=site, recommendation=answer, findings=site_findings(site, (), answer, self.machine))
 
 
 def _tell(progress: Progress, done: float, part: float, _mix: WorkerMix, spent: float) -> None:

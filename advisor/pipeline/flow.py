@@ -1,61 +1,38 @@
-"""The one place that wires the stages: observe -> record -> replay -> analyse -> recommend."""
+"""From a target to its advice: observe -> record -> replay -> analyse -> recommend."""
 
 from __future__ import annotations
 
 import tempfile
-import time
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.analyse.sites import build, hot_lines, import_seconds
-from advisor.pipeline.bench import Bench
-from advisor.model.advice import Advice, Baseline, Cost, SiteAdvice
+from advisor.model.advice import Advice, Baseline
 from advisor.model.target import Target
 from advisor.observe.interpreter import choose_interpreter
 from advisor.observe.machine import detect
 from advisor.observe.run import observe
+from advisor.observe.signals import orderly_end
 from advisor.observe.stdin import keep_stdin
 from advisor.observe.target import check_target, own_roots
-from advisor.record.run import RecordPlan, record
+from advisor.pipeline.bench import Bench
+from advisor.pipeline.stopwatch import Stopwatch
 from advisor.recommend.trust import run_findings, too_short
 from advisor.recommend.verdict import best_site, verdict
+from advisor.record.run import RecordPlan, record
 from advisor.replay.stage import RemoteStage
-from advisor.pipeline.options import AdviseOptions, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from advisor.model.advice import SiteAdvice
     from advisor.model.machine import Machine
     from advisor.model.observation import Observation
     from advisor.model.recording import Recording
     from advisor.observe.stdin import Stdin
+    from advisor.pipeline.options import AdviseOptions, Progress
     from advisor.record.process import AgentProcess
-
-@dataclass(slots=True)
-class _Stopwatch:
-    """Seconds spent by step."""
-
-    began: float = field(default_factory=time.monotonic)
-    spent: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.spent[name] = self.spent.get(name, 0.0) + time.monotonic() - began
-
-    def cost(self, runs: int) -> Cost:
-        spent = {name: self.spent.get(name, 0.0) for name in ("observe", "record", "replay")}
-        total_s = time.monotonic() - self.began
-        return Cost(
-            runs=runs, observe_s=spent["observe"], record_s=spent["record"], replay_s=spent["replay"], total_s=total_s
-        )
 
 
 def advise(options: AdviseOptions, progress: Progress) -> Advice:
@@ -64,25 +41,17 @@ def advise(options: AdviseOptions, progress: Progress) -> Advice:
     Raises AdvisorError where the target cannot be run at all. Ctrl-C in run 1 stops the script and gives advice
     from what was seen; later on, it ends the step under way and gives what is known by then.
     """
-    watch = _Stopwatch()
+    stopwatch = Stopwatch()
     interpreter = choose_interpreter(options.python)
     target = _target(options, interpreter.executable)
     machine = detect(interpreter.executable)
-    stdin = keep_stdin()
     try:
-        with tempfile.TemporaryDirectory(prefix="advise-", ignore_cleanup_errors=True) as folder:
-            progress.step("observe", None)
-            with watch.step("observe"):
-                observation = observe(target, stdin)
-            recording, process = _record(options, target, observation, stdin, Path(folder), watch, progress)
-            try:
-                with watch.step("replay"):
-                    entries, machine = _measure(options, machine, observation, recording, process, progress)
-            finally:
-                if process is not None:
-                    process.end()
-            progress.step("report", None)
-            return _advice(target, machine, observation, recording, entries, watch)
+        with orderly_end(), tempfile.TemporaryDirectory(prefix="advise-", ignore_cleanup_errors=True) as folder:
+            run = _Run(
+                options=options, target=target, machine=machine, stopwatch=stopwatch, progress=progress,
+                folder=Path(folder),
+            )  # fmt: skip
+            return run.advice()
     finally:
         progress.close()
 
@@ -94,50 +63,85 @@ def _target(options: AdviseOptions, python: str) -> Target:
     return replace(target, roots=own_roots(target))
 
 
-def _record(
-    options: AdviseOptions,
-    target: Target,
-    observation: Observation,
-    stdin: Stdin,
-    folder: Path,
-    watch: _Stopwatch,
-    progress: Progress,
-) -> tuple[Recording | None, AgentProcess | None]:
-    """Run 2, unless run 1 was interrupted or shows nothing worth recording."""
-    hot = hot_lines(observation)
-    if observation.exit.interrupted or too_short(observation) or not hot:
-        return None, None
-    plan = RecordPlan(
-        hot=tuple((line.file, line.line) for line in hot),
-        wall_s=observation.wall_s,
-        replay_effects=options.replay_effects,
-    )
-    progress.step("record", observation.wall_s)
-    with watch.step("record"), stdin.supply() as source:
-        return record(target, plan, source, folder)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One `advise`, step by step; `folder` is for temporary files."""
 
+    options: AdviseOptions
+    target: Target
+    machine: Machine
+    stopwatch: Stopwatch
+    progress: Progress
+    folder: Path
 
-def _measure(
-    options: AdviseOptions,
-    machine: Machine,
-    observation: Observation,
-    recording: Recording | None,
-    process: AgentProcess | None,
-    progress: Progress,
-) -> tuple[tuple[SiteAdvice, ...], Machine]:
-    """Every site with its trials and recommendation, and the machine with what the script loaded into it."""
-    sites = build(observation, recording, allow_effects=options.replay_effects)
-    if options.only is not None:
-        sites = tuple(site for site in sites if options.only in (site.callee, site.function))
-    bench = Bench(
-        options=options,
-        machine=machine,
-        script_wall_s=observation.wall_s,
-        unrecorded_why=_unrecorded_why(observation, recording),
-    )
-    if process is None:
-        return tuple(bench.unmeasured(site, ()) for site in sites), machine
-    return bench.measure(sites, RemoteStage(process), progress)
+    def advice(self) -> Advice:
+        """All steps."""
+        stdin = keep_stdin()
+        self.progress.step("observe", None)
+        with self.stopwatch.step("observe"):
+            observation = observe(self.target, stdin)
+        recording, process = self.record(observation, stdin)
+        try:
+            with self.stopwatch.step("replay"):
+                entries, machine = self.measure(observation, recording, process)
+        finally:
+            if process is not None:
+                process.end()
+        self.progress.step("report", None)
+        return self.put_together(observation, recording, entries, machine)
+
+    def record(self, observation: Observation, stdin: Stdin) -> tuple[Recording | None, AgentProcess | None]:
+        """Run 2, unless run 1 was interrupted or shows nothing worth recording."""
+        hot = hot_lines(observation)
+        if observation.exit.interrupted or too_short(observation) or not hot:
+            return None, None
+        plan = RecordPlan(
+            hot=tuple((line.file, line.line) for line in hot),
+            wall_s=observation.wall_s,
+            replay_effects=self.options.replay_effects,
+        )
+        self.progress.step("record", observation.wall_s)
+        with self.stopwatch.step("record"), stdin.supply() as source:
+            return record(self.target, plan, source, self.folder)
+
+    def measure(
+        self, observation: Observation, recording: Recording | None, process: AgentProcess | None
+    ) -> tuple[tuple[SiteAdvice, ...], Machine]:
+        """Every site with its trials and recommendation, and the machine with what the script loaded into it."""
+        sites = build(observation, recording, allow_effects=self.options.replay_effects)
+        if self.options.only is not None:
+            sites = tuple(site for site in sites if self.options.only in (site.callee, site.function))
+        bench = Bench(
+            options=self.options,
+            machine=self.machine,
+            script_wall_s=observation.wall_s,
+            unrecorded_why=_unrecorded_why(observation, recording),
+        )
+        if process is None:
+            return tuple(bench.unmeasured(site, ()) for site in sites), self.machine
+        return bench.measure(sites, RemoteStage(process), self.progress)
+
+    def put_together(
+        self, observation: Observation, recording: Recording | None, entries: tuple[SiteAdvice, ...], machine: Machine
+    ) -> Advice:
+        """The advice: what was measured, and the sentence for people."""
+        import_s = import_seconds(observation)
+        findings = run_findings(observation, import_s=import_s)
+        best = best_site(entries)
+        return Advice(
+            advisor_version=metadata.version("advisor"),
+            created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            target=self.target,
+            exit=observation.exit,
+            machine=machine,
+            baseline=_baseline(observation, import_s),
+            cost=self.stopwatch.cost(runs=1 if recording is None else 2),
+            verdict=verdict(entries, best, observation.exit, findings),
+            sites=entries,
+            best=best,
+            findings=findings,
+            functions=() if recording is None else recording.functions,
+        )
 
 
 def _unrecorded_why(observation: Observation, recording: Recording | None) -> str:
@@ -148,40 +152,17 @@ def _unrecorded_why(observation: Observation, recording: Recording | None) -> st
     return ""
 
 
-def _advice(
-    target: Target,
-    machine: Machine,
-    observation: Observation,
-    recording: Recording | None,
-    entries: tuple[SiteAdvice, ...],
-    watch: _Stopwatch,
-) -> Advice:
-    import_s = import_seconds(observation)
-    findings = run_findings(observation, import_s=import_s)
-    best = best_site(entries)
+def _baseline(observation: Observation, import_s: float) -> Baseline:
     totals = observation.totals
-    return Advice(
-        advisor_version=metadata.version("advisor"),
-        created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        target=target,
-        exit=observation.exit,
-        machine=machine,
-        baseline=Baseline(
-            wall_s=observation.wall_s,
-            cpu_s=totals.cpu_s,
-            import_s=import_s,
-            peak_pss_bytes=totals.peak_pss_bytes,
-            voluntary_switches=totals.voluntary_switches,
-            involuntary_switches=totals.involuntary_switches,
-            runqueue_s=totals.runqueue_s,
-            source=observation.source,
-            samples=observation.samples,
-            sample_errors=observation.sample_errors,
-        ),
-        cost=watch.cost(runs=1 if recording is None else 2),
-        verdict=verdict(entries, best, observation.exit, findings),
-        sites=entries,
-        best=best,
-        findings=findings,
-        functions=() if recording is None else recording.functions,
+    return Baseline(
+        wall_s=observation.wall_s,
+        cpu_s=totals.cpu_s,
+        import_s=import_s,
+        peak_pss_bytes=totals.peak_pss_bytes,
+        voluntary_switches=totals.voluntary_switches,
+        involuntary_switches=totals.involuntary_switches,
+        runqueue_s=totals.runqueue_s,
+        source=observation.source,
+        samples=observation.samples,
+        sample_errors=observation.sample_errors,
     )

@@ -49,7 +49,7 @@ class AgentProcess:
         # Appended to, so that emptying them leaves no hole; a file each, so that the agent can tell its size.
         held = (folder / "stdout").open("ab"), (folder / "stderr").open("ab")
         try:
-            child = subprocess.Popen(  # noqa: S603 - the interpreter the user chose
+            child = subprocess.Popen(
                 [python, str(BOOTSTRAP), str(gate_read)],
                 stdin=stdin,
                 stdout=held[0],

@@ -17,7 +17,7 @@ def replayed_lines(
 ) -> tuple[Line, ...]:
     """The most expensive lines of the site's functions, those that hold one of `places` (file, line).
 
-    Empty where the script's interpreter cannot load line_profiler; `library` is a folder to look for it besides its own.
+    """The most expensive lines of the functions of a site, those that hold one of `places` (file, line).
     """
     counts = stage.lines(site, places, limit_s=limit_s, library=library)
     total_s = sum(count.time_s for count in counts)

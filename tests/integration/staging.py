@@ -10,7 +10,6 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 import psutil
 
@@ -22,6 +21,7 @@ from advisor.record.run import RecordPlan, record
 from advisor.replay.stage import RemoteStage
 
 TIMEOUT_S = 20.0
+WALL_S = 2.0
 THREADS = WorkerMix(backend="threads", threads_per_process=3)
 PROCESSES = WorkerMix(backend="processes", processes=2)
 HYBRID = WorkerMix(backend="hybrid", processes=2, threads_per_process=2)
@@ -49,7 +49,13 @@ class Staged:
         return found
 
     def run(
-        self, callee: str, mix: WorkerMix = SERIAL, *, tasks: int = 0, timeout_s: float = TIMEOUT_S, memory: bool = False
+        self,
+        callee: str,
+        mix: WorkerMix = SERIAL,
+        *,
+        tasks: int = 0,
+        timeout_s: float = TIMEOUT_S,
+        memory: bool = False,
     ) -> Trial:
         """One trial of all calls of `callee`, or of `tasks`."""
         site = self.site(callee)
@@ -78,20 +84,16 @@ def staged(
     folder: Path,
     source: str,
     *,
-    argv: tuple[str, ...] = (),
     replay_effects: bool = False,
-    stdin: IO[bytes] | int = subprocess.DEVNULL,
-    python: str = sys.executable,
-    wall_s: float = 2.0,
 ) -> Iterator[Staged]:
-    """Record `source`, whose hot lines (also those of modules beside it) end in `# hot`; then its stage; then its end."""
+    """Record `source`, whose hot lines (also in modules beside it) end in `# hot`; then its stage; then its end."""
     script = folder / "script.py"
     script.write_text(textwrap.dedent(source))
-    target = Target(python=python, script=str(script), argv=argv, roots=(str(folder),))
+    target = Target(python=sys.executable, script=str(script), roots=(str(folder),))
     held = folder / "held back"
     held.mkdir()
-    plan = RecordPlan(hot=tuple(_hot_lines(folder)), wall_s=wall_s, replay_effects=replay_effects)
-    recording, process = record(target, plan, stdin, held)
+    plan = RecordPlan(hot=tuple(_hot_lines(folder)), wall_s=WALL_S, replay_effects=replay_effects)
+    recording, process = record(target, plan, subprocess.DEVNULL, held)
     result = Staged(recording, process, held)
     try:
         yield result

@@ -1,4 +1,4 @@
-"""The safety promise, with real files and servers: what a call does is named, and a forced replay does not do it again."""
+"""The safety promise, with real files and servers: effects are named, and no forced replay has them again."""
 
 from __future__ import annotations
 
@@ -53,7 +53,11 @@ FILES = {
     "open r+": ("open('log', 'w').close()", "with open('log', 'r+') as f: f.write('x')", "file-write"),
     "os.open": ("", "os.close(os.open(f'out{i}', os.O_CREAT | os.O_WRONLY))", "file-write"),
     "remove": ("for i in range(9): open(f'in{i}', 'w').close()", "os.remove(f'in{counter()}')", "file-delete"),
-    "rename": ("for i in range(9): open(f'in{i}', 'w').close()", "n = counter()\nos.rename(f'in{n}', f'x{n}')", "file-delete"),
+    "rename": (
+        "for i in range(9): open(f'in{i}', 'w').close()",
+        "n = counter()\nos.rename(f'in{n}', f'x{n}')",
+        "file-delete",
+    ),
     "mkdir": ("", "os.mkdir(f'folder{counter()}')", "file-write"),
     "rmtree": ("for i in range(9): os.mkdir(f'd{i}')", "shutil.rmtree(f'd{counter()}')", "file-delete"),
     "copy": ("open('a', 'w').write('abc')", "shutil.copy('a', f'b{counter()}')", "file-write"),
@@ -255,13 +259,15 @@ def test_a_call_that_only_reads_is_replayed(inside: Path, case: str) -> None:
     with staged(inside, script(setup, call)) as run:
         assert run.site("task").calls == CALLS
         assert run.site("task").effects == ()
-        for mix in MIXES:
+        for mix in (SERIAL,) if "handle" in case else MIXES:  # one handle has one place in its file
             trial = run.run("task", mix)
             assert (trial.outcome, trial.error) == ("ok", None), mix
 
 
 def test_a_trial_does_not_move_what_the_stage_has_open(inside: Path) -> None:
-    source = script("open('a', 'w').write('abcdefgh')\nf = os.open('a', os.O_RDONLY)", "return os.read(f, 1)", "os.lseek(f, 0, 0)")
+    source = script(
+        "open('a', 'w').write('abcdefgh')\nf = os.open('a', os.O_RDONLY)", "return os.read(f, 1)", "os.lseek(f, 0, 0)"
+    )
     with staged(inside, source) as run:
         for _ in range(2):
             trial = run.run("task", SERIAL)
@@ -307,7 +313,9 @@ def test_an_attempt_in_a_worker_is_told(inside: Path) -> None:
 
 def test_numpy_files(inside: Path) -> None:
     pytest.importorskip("numpy")
-    source = script(COUNTER + "import numpy", "numpy.arange(9).tofile(f'a{counter()}')\nnumpy.save('b', numpy.arange(i + 9))")
+    source = script(
+        COUNTER + "import numpy", "numpy.arange(9).tofile(f'a{counter()}')\nnumpy.save('b', numpy.arange(i + 9))"
+    )
     with staged(inside, source) as run:
         assert run.site("task").effects
         before = contents(inside)
@@ -480,7 +488,7 @@ def test_a_kept_connection_that_only_read_is_kept(inside: Path) -> None:
 def test_datagrams(inside: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        receiver.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        receiver.setblocking(False)
         setup = f"s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nPORT = {receiver.getsockname()[1]}"
         with staged(inside, script(setup, "s.sendto(b'x', ('127.0.0.1', PORT))")) as run:
             assert {effect.kind for effect in run.site("task").effects} == {"network"}

@@ -1,0 +1,218 @@
+"""A hot site: every call of it passes through here, and some are kept to be run again."""
+
+from __future__ import annotations
+
+import _thread
+import functools
+import itertools
+import time
+import types
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from .digest import digest
+from .effects import Notes
+from .openfiles import written_bytes
+from .sample import Sample, Task
+from .tally import PERIOD, Tally
+from .witness import Marks, Witness
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from .recorder import Recorder
+    from .values import Arguments, Function, Keywords, Value
+
+WITNESS_CALLS = 4  # calls whose arguments, globals and files are compared before and after
+OFF_AFTER_CALLS = 2_000  # a site called this often ...
+OFF_BELOW_S = 100e-6  # ... for less than this each is sampled from then on
+_DIGEST_S = 0.05  # a result that takes longer than this to digest is not digested again at its site
+_PICKLE_AT_LEAST_S = 0.5  # what the first pickle of a site may take, whatever is left of the allowance
+_DEFERRED = frozenset({types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType})
+
+
+def _same(function: Function) -> Function:
+    return function
+
+
+class Gate(functools.partial):  # type: ignore[type-arg]  # not generic at run time on 3.11
+    """The user's function on its way through `Site.gated`; pickled, it is the user's function alone."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _same, (self.args[0],)
+
+
+class Site:
+    """One call expression of the user's code, or one pool.
+
+    `where` are its place and kind as the host knows them. Each call goes through `wrap` or `gated` once its
+    `tally` has been asked.
+    """
+
+    numbers = itertools.count(1)
+
+    def __init__(self, recorder: Recorder, where: dict[str, Any]) -> None:
+        self.recorder = recorder
+        self.id = f"c{next(self.numbers)}"
+        self.where = where
+        # One underscore: two would be mangled inside the user's classes.
+        self.wrap_name = f"_advisor_wrap_{self.id}"
+        self.tally = Tally(f"_advisor_tick_{self.id}")
+        self.traced_s = 0.0
+        self.sample = Sample()
+        self.marks = Marks()
+        self.target: Function | None = None
+        self.deferred = False
+        self.current: dict[str, Any] | None = None
+        self.inside: set[int] = set()
+        self.most_inside = 0
+        self.notes = Notes(self.id)
+        self.witnessed = 0
+        self.digesting = True
+        self.mapped: Site | None = None
+
+    # --- the path of every call -------------------------------------------------------------------
+
+    def wrap(self, function: Function) -> Function:
+        """What the rewritten source calls in place of `function`, unless `tick` lets it pass."""
+        if not self.recorder.recording or self.recorder.leaves_alone(function):
+            return function
+        if function is map:
+            return self.map
+        index = self.count()
+        if _thread.get_ident() in self.inside:  # a call inside a call of the same site is no task by itself
+            return function
+        return functools.partial(self.call, index, function)
+
+    def wrap_unticked(self, function: Function) -> Function:
+        """As `wrap`, for a callee that the source has only once: it could not ask `tick`."""
+        return function if self.tally.tick() else self.wrap(function)
+
+    def map(self, function: Function, *iterables: Value) -> Iterator[Any]:
+        """The builtin `map`: its function is the task, not the call of `map`."""
+        if self.mapped is None:
+            name = getattr(function, "__qualname__", None) or "map"
+            self.mapped = self.recorder.new_site(**{**self.where, "callee": name, "in_loop": True})
+        return map(Gate(self.mapped.gated, function), *iterables)
+
+    def gated(self, function: Function, /, *args: Value, **kwargs: Value) -> Value:
+        """Run and count one call that no rewritten source has counted."""
+        if self.tally.tick() or not self.recorder.recording:
+            return function(*args, **kwargs)
+        return self.call(self.count(), function, *args, **kwargs)
+
+    def count(self) -> int:
+        """Count one call; its number."""
+        index = self.tally.count()
+        if index >= OFF_AFTER_CALLS and self.tally.period == 1 and self.traced_s <= OFF_AFTER_CALLS * OFF_BELOW_S:
+            self.tally.slow_down()
+            self.sample.restart(offered=OFF_AFTER_CALLS // PERIOD + 1)
+        return index
+
+    def call(self, index: int, function: Function, /, *args: Value, **kwargs: Value) -> Value:
+        """Run one call of the user's and record it."""
+        recorder = self.recorder
+        if not recorder.recording:
+            return function(*args, **kwargs)
+        task, witness, written = self.before(index, function, args, kwargs)
+        thread, stack = _thread.get_ident(), recorder.effects.stack()
+        outermost = thread not in self.inside
+        self.inside.add(thread)
+        self.most_inside = max(self.most_inside, len(self.inside))
+        stack.append(self.notes)
+        began = time.perf_counter()
+        try:
+            result = function(*args, **kwargs)
+        except BaseException:
+            if task is not None:
+                self.sample.drop(task)
+            raise
+        finally:
+            if outermost:
+                self.traced_s += (time.perf_counter() - began) * self.tally.period
+                self.inside.discard(thread)
+            stack.pop()
+            if written is not None:
+                self.look_at_writes(witness, written)
+        self.after(task, witness, result, args, kwargs)
+        return result
+
+    def before(
+        self, index: int, function: Function, args: Arguments, kwargs: Keywords
+    ) -> tuple[Task | None, Witness | None, int | None]:
+        """Record what is known before the call: task, witness and bytes written so far, where it is chosen."""
+        if self.target is None:
+            self.target = function
+        self.marks.given(args, kwargs)
+        slot = self.sample.choose()
+        allowance = self.recorder.allowance
+        if slot is None or allowance.left_s <= 0:
+            return None, None, None
+        began = time.perf_counter()
+        task = self.sample.capture(index, function, args, kwargs, max(_PICKLE_AT_LEAST_S, allowance.left_s))
+        if task is not None:
+            self.sample.keep(slot, task)
+        witness = None
+        if self.witnessed < WITNESS_CALLS:
+            self.witnessed += 1
+            witness = Witness(function, args, kwargs, self.recorder.effects.open_files)
+        written = written_bytes()
+        allowance.spend(time.perf_counter() - began)
+        return task, witness, -1 if written is None else written
+
+    def after(
+        self, task: Task | None, witness: Witness | None, result: object, args: Arguments, kwargs: Keywords
+    ) -> None:
+        """Record what is known once the call has returned."""
+        if type(result) in _DEFERRED or hasattr(type(result), "__await__"):
+            self.deferred = True
+            return
+        self.marks.results.add(result, args, kwargs)
+        if task is None or self.recorder.allowance.left_s <= 0:
+            return
+        began = time.perf_counter()
+        if witness is not None:
+            self.marks.judge(witness)
+        if self.digesting:
+            digested = time.perf_counter()
+            task.digest = digest(result)
+            self.digesting = time.perf_counter() - digested < _DIGEST_S
+        self.sample.weigh(result)
+        self.recorder.allowance.spend(time.perf_counter() - began)
+
+    def look_at_writes(self, witness: Witness | None, before: int) -> None:
+        """Note writes that raised no audit event: by native code, or to files that were open already."""
+        began = time.perf_counter()
+        if witness is not None:
+            for path in witness.files_written():
+                self.notes.add("file-write", f"writes to {path}, which was open already")
+        after = written_bytes()
+        if after is not None and 0 <= before < after and not self.notes.seen:
+            self.notes.add("file-write", f"wrote {after - before} bytes through native code")
+        self.recorder.allowance.spend(time.perf_counter() - began)
+
+    # --- tasks that run in another process ----------------------------------------------------------
+
+    def note(self, function: Function, args: Arguments, kwargs: Keywords) -> Task | None:
+        """Record a task handed to another process: it runs there, so only what is sent is seen."""
+        if not self.recorder.recording or self.tally.tick():
+            return None
+        self.witnessed = WITNESS_CALLS
+        return self.before(self.count(), function, args, kwargs)[0]
+
+    def returned(self, task: Task | None, future: Future[Any]) -> None:
+        """The result of a noted task has come back."""
+        if task is None or not self.recorder.recording or future.cancelled():
+            return
+        if future.exception() is not None:
+            self.sample.drop(task)
+        else:
+            self.after(task, None, future.result(), (), {})
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Settle the count and the sample once the script is over."""
+        self.tally.settle()
+        self.sample.settle(self.target)
+        self.marks.settle()

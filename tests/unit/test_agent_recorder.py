@@ -1,0 +1,367 @@
+"""The recorder: exact counts, a fair sample, arguments as they were, and what calls change or hand on."""
+
+from __future__ import annotations
+
+import builtins
+import collections
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisor.agent.effects import Effects
+from advisor.agent.recorder import Recorder
+from advisor.agent.sample import SAMPLE_CALLS, SITE_BYTES, Sample, Task, TooMuchError, pickled
+from advisor.agent.site import OFF_AFTER_CALLS, Site
+from advisor.agent.tally import PERIOD
+
+PLACE = {"file": "f.py", "line": 1, "end_line": 1, "column": 0, "function": "m", "in_loop": True, "kind": "call"}
+TOTAL = {"sum": 0}
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder(Effects(), allowance_s=100.0)
+
+
+def new_site(recorder: Recorder) -> Site:
+    return recorder.new_site(**PLACE, callee="f")
+
+
+def through(site: Site, function: Callable[..., Any], *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - as the function
+    """What the rewritten source does: `(f if TICK() else WRAP(f))(...)`."""
+    return (function if site.tally.tick() else site.wrap(function))(*args, **kwargs)
+
+
+def identity(x: object) -> object:
+    return x
+
+
+# --- counts ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [0, 1, 5, OFF_AFTER_CALLS, OFF_AFTER_CALLS + 1, OFF_AFTER_CALLS + PERIOD, OFF_AFTER_CALLS + PERIOD + 1, 12_345],
+)
+def test_every_call_is_counted(recorder: Recorder, calls: int) -> None:
+    site = new_site(recorder)
+    for number in range(calls):
+        assert through(site, identity, number) == number
+    recorder.stop()
+    assert site.tally.calls == calls
+    assert len(site.sample.tasks) <= SAMPLE_CALLS
+
+
+@pytest.mark.parametrize("calls", [500, 5_000])
+def test_every_call_of_several_threads_is_counted(recorder: Recorder, calls: int) -> None:
+    site = new_site(recorder)
+
+    def work() -> None:
+        for number in range(calls):
+            through(site, identity, number)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    recorder.stop()
+    assert site.tally.calls == 4 * calls
+
+
+@pytest.mark.parametrize("calls", [10, 7_777])
+def test_gated_calls_are_counted(recorder: Recorder, calls: int) -> None:
+    site = new_site(recorder)
+    assert sum(site.gated(identity, number) for number in range(calls)) == sum(range(calls))
+    recorder.stop()
+    assert site.tally.calls == calls
+
+
+def test_long_calls_are_all_recorded(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    for number in range(OFF_AFTER_CALLS + 10):
+        through(site, identity, number)
+        site.traced_s += 1.0
+    assert site.tally.period == 1
+
+
+def test_a_call_inside_a_call_of_its_site_is_counted_but_no_task(recorder: Recorder) -> None:
+    site = new_site(recorder)
+
+    def down(n: int) -> int:
+        return 0 if n == 0 else 1 + through(site, down, n - 1)
+
+    assert through(site, down, 5) == 5
+    recorder.stop()
+    assert (site.tally.calls, len(site.sample.tasks)) == (6, 1)
+
+
+def test_sampling_sparsely_is_seen_by_the_source(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    setattr(builtins, site.tally.tick_name, site.tick)
+    try:
+        for number in range(OFF_AFTER_CALLS + 1):
+            through(site, identity, number)
+        assert getattr(builtins, site.tally.tick_name) is site.tally.tick
+        assert site.tally.tick() == 1
+    finally:
+        delattr(builtins, site.tally.tick_name)
+
+
+# --- the sample --------------------------------------------------------------------------------------
+
+
+def test_each_call_is_as_likely_to_be_kept() -> None:
+    kept: collections.Counter[int] = collections.Counter()
+    for seed in range(40):
+        sample = Sample()
+        sample.random.seed(seed)
+        for index in range(4 * SAMPLE_CALLS):
+            slot = sample.choose()
+            if slot is not None:
+                sample.keep(slot, Task(index, identity))
+        assert len(sample.tasks) == SAMPLE_CALLS
+        kept.update(task.index // SAMPLE_CALLS for task in sample.tasks)
+    expected = 40 * SAMPLE_CALLS / 4
+    assert all(abs(kept[quarter] - expected) < expected * 0.1 for quarter in range(4))
+
+
+def test_a_site_keeps_no_more_bytes_than_it_may() -> None:
+    sample = Sample()
+    for index in range(300):
+        task = Task(index, identity)
+        task.data = bytes(2**20)
+        slot = sample.choose()
+        assert slot is not None
+        sample.keep(slot, task)
+    assert sample.bytes == sum(task.size for task in sample.tasks) <= SITE_BYTES
+
+
+def test_tasks_come_in_the_order_of_the_calls(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    for number in range(OFF_AFTER_CALLS + 3 * PERIOD):
+        through(site, identity, number)
+    recorder.stop()
+    indexes = [task.index for task in site.sample.tasks]
+    assert indexes == sorted(set(indexes))
+    assert [task.load()[1][0] for task in site.sample.tasks][:1] == [indexes[0]]
+    assert len(indexes) >= 60
+
+
+@given(st.binary(max_size=4000), st.integers(min_value=0, max_value=4000))
+@settings(max_examples=50)
+def test_a_pickle_ends_at_its_limit(value: bytes, limit: int) -> None:
+    try:
+        assert len(pickled(value, limit, 10.0)) <= limit
+    except TooMuchError:
+        assert len(value) + 50 > limit
+
+
+def test_a_pickle_that_takes_too_long_is_given_up() -> None:
+    with pytest.raises(TooMuchError):
+        pickled(list(range(200_000)), 2**30, 0.0)
+
+
+def test_arguments_are_those_of_the_moment_of_the_call(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    numbers: list[int] = []
+    for number in range(3):
+        numbers.append(number)
+        through(site, sum, numbers)
+    numbers.clear()
+    assert [task.load()[1] for task in site.sample.tasks] == [([0],), ([0, 1],), ([0, 1, 2],)]
+
+
+def test_each_load_gives_fresh_arguments(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    through(site, len, [1, 2])
+    (task,) = site.sample.tasks
+    task.load()[1][0].clear()
+    assert task.load()[1] == ([1, 2],)
+
+
+def test_what_cannot_be_pickled_is_kept_alive_and_marked(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    lock = threading.Lock()
+    through(site, identity, lock)
+    assert site.sample.tasks[0].load()[1] == (lock,)
+    assert site.sample.pickle_error is not None
+    assert "lock" in site.sample.pickle_error
+
+
+def test_a_callee_that_cannot_be_pickled_is_marked(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    through(site, lambda x: x, 1)
+    recorder.stop()
+    assert site.sample.pickle_error is not None
+
+
+def test_a_call_that_raises_is_counted_and_not_kept(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    with pytest.raises(ValueError, match="'x'"):
+        through(site, int, "x")
+    assert (site.tally.calls, site.sample.tasks) == (1, [])
+
+
+def test_results_are_digested_alike(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    through(site, list, "ab")
+    through(site, list, "ab")
+    through(site, list, "abc")
+    one, other, third = (task.digest for task in site.sample.tasks)
+    assert one == other != third
+
+
+def test_nothing_is_recorded_once_the_allowance_is_spent() -> None:
+    recorder = Recorder(Effects(), allowance_s=0.0)
+    site = new_site(recorder)
+    assert [through(site, identity, n) for n in range(5)] == list(range(5))
+    assert (site.tally.calls, site.sample.tasks) == (5, [])
+
+
+def test_awaitables_and_generators_are_deferred(recorder: Recorder) -> None:
+    async def coroutine() -> None:
+        return None
+
+    def generator() -> Iterator[int]:
+        yield 1
+
+    for function in (coroutine, generator):
+        site = new_site(recorder)
+        made = through(site, function)
+        assert site.deferred
+        made.close()
+
+
+def test_what_reads_its_callers_frame_is_left_alone(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    assert site.wrap(dataclasses.make_dataclass) is dataclasses.make_dataclass
+    assert site.wrap(identity) is not identity
+
+
+def test_map_makes_a_site_of_its_function(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    assert list(through(site, map, identity, range(5000))) == list(range(5000))
+    recorder.stop()
+    assert site.tally.calls == 0
+    assert site.mapped is not None
+    assert (site.mapped.tally.calls, site.mapped.where["callee"]) == (5000, "identity")
+
+
+# --- calls that depend on each other -------------------------------------------------------------------
+
+
+def test_a_result_given_to_a_later_call_is_seen(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    state: Any = [0.5]
+    for _ in range(4):
+        state = through(site, lambda x: [x[0] + 1], state)
+    assert site.marks.reused == 3
+
+
+def test_a_result_inside_a_later_argument_is_seen(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    made = [through(site, object)]
+    through(site, len, made)
+    through(site, len, [])
+    assert site.marks.reused == 1
+
+
+def test_independent_calls_reuse_nothing(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    shared = {"config": [1]}
+    for number in range(5):
+        through(site, lambda config, n: [config, n], shared, number)  # hands out what it was given
+    for _ in range(5):
+        through(site, identity, shared)
+    for text in ("", "ab", "", None, 7, True):
+        through(site, identity, text)
+    assert site.marks.reused == 0
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.n = 0
+
+    def bump(self) -> int:
+        self.n += 1
+        return self.n
+
+    def look(self) -> int:
+        return self.n
+
+
+def bump_global() -> None:
+    TOTAL["sum"] += 1
+
+
+def look_at_global() -> int:
+    return TOTAL["sum"]
+
+
+def test_changes_of_shared_things_are_seen(recorder: Recorder) -> None:
+    counter, numbers = Counter(), [0]
+    seen = 0
+
+    def bump_enclosed() -> None:
+        nonlocal seen
+        seen += 1
+
+    for function, args, kwargs, name in [
+        (counter.bump, (), {}, "self"),
+        (numbers.append, (1,), {}, "self"),
+        (lambda xs: xs.append(1), (numbers,), {}, "argument 1"),
+        (lambda *, xs: xs.append(1), (), {"xs": numbers}, "argument 'xs'"),
+        (bump_global, (), {}, "global TOTAL"),
+        (bump_enclosed, (), {}, "enclosing variable seen"),
+    ]:
+        site = new_site(recorder)
+        for _ in range(2):
+            through(site, function, *args, **kwargs)
+        assert site.marks.mutated == {name}, name
+
+
+def test_what_is_not_shared_or_not_changed_is_not_named(recorder: Recorder) -> None:
+    counter, numbers = Counter(), [0]
+    sites = []
+
+    def several(function: Callable[..., Any], *rows: tuple[Any, ...]) -> None:
+        sites.append(new_site(recorder))
+        for row in rows:
+            through(sites[-1], function, *row)
+
+    several(counter.look, (), ())
+    several(look_at_global, (), ())
+    several(len, (numbers,), (numbers,))
+    several(lambda xs: xs.append(1), ([],), ([],), ([],))  # each call changes a list of its own
+    several(sorted, ([2, 1],), ([2, 1],))
+    assert [site.marks.mutated for site in sites] == [set()] * len(sites)
+
+
+def test_effects_belong_to_every_call_they_happen_in(recorder: Recorder) -> None:
+    effects = recorder.effects
+    effects.mode = "note"
+    outer, inner = new_site(recorder), new_site(recorder)
+
+    def write(name: str) -> None:
+        effects.effect("file-write", name)
+
+    def helper() -> None:
+        thread = threading.Thread(target=write, args=("by helper",))
+        thread.start()
+        thread.join()
+
+    def call() -> None:
+        through(inner, write, "inner")
+        write("outer")
+        helper()
+
+    through(outer, call)
+    write("outside")
+    assert set(outer.notes.seen) == {("file-write", what) for what in ("inner", "outer", "by helper")}
+    assert set(inner.notes.seen) == {("file-write", "inner")}
