@@ -6,6 +6,8 @@ EXIT_ADVICE = 0
 EXIT_USAGE = 2
 EXIT_SCRIPT_FAILED = 4
 EXIT_INCONCLUSIVE = 5
+EXIT_INTERRUPTED = 130
+"""As a shell shows a program ended by Ctrl-C."""
 
 
 class AdvisorError(Exception):

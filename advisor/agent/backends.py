@@ -16,9 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from .values import Arguments, Function, Keywords, Value
+    from .values import Loaded, Value
 
-    Loaded = tuple[Function, Arguments, Keywords]
 Mix = dict[str, Any]
 Setup = tuple[Callable[..., None], tuple[Any, ...]]
 

@@ -62,8 +62,8 @@ class _Parts:
         self.left_bytes = limit_bytes
         self.ends = time.perf_counter() + limit_s
 
-    def write(self, data: bytes) -> None:
-        self.left_bytes -= len(data)
+    def write(self, data: bytes | pickle.PickleBuffer) -> None:
+        self.left_bytes -= memoryview(data).nbytes  # arrays are written as buffers, which have no len()
         if self.left_bytes < 0 or time.perf_counter() > self.ends:
             raise TooMuchError
         self.parts.append(bytes(data))

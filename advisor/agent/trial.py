@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from . import guard, meter
-from .backends import BACKENDS, Backend, Loaded, Serial
+from .backends import BACKENDS, Backend, Serial
 from .digest import digest
 from .effects import ReplayRefused
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .sample import Task
     from .site import Site
     from .stage import Stage
+    from .values import Loaded
 
 _TIMED_TASKS = 2_000  # beyond, two clock reads a task would be part of the figure
 _FRESH_TASKS = 20_000  # beyond, tasks share their loaded arguments

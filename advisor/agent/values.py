@@ -9,3 +9,4 @@ Value = Any
 Function = Callable[..., Any]
 Arguments = tuple[Any, ...]
 Keywords = dict[str, Any]
+Loaded = tuple[Function, Arguments, Keywords]  # a task, ready to be called

@@ -47,7 +47,14 @@ def runnable(site: Site) -> bool:
 def expected_gain(site: Site, machine: Machine) -> float:
     """Predicted speed-up of the script if this site ran on its best mix."""
     sendable = site.recorded is None or site.recorded.pickle_error is None
-    _, speedup = best_predicted(site.ledger, machine, site.calls or 1, task_s=call_s(site), sendable=sendable)
+    _, speedup = best_predicted(
+        site.ledger,
+        machine,
+        site.calls or 1,
+        task_s=call_s(site),
+        sendable=sendable,
+        child_cpus=site.child_cpus,
+    )
     return amdahl(site.share, max(speedup, 1.0))
 
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 from advisor.analyse import source
 from advisor.analyse.ledger import Tally
+from advisor.analyse.lines import importing
 from advisor.analyse.match import Hit, Hits
-from advisor.model.observation import Frame, Observation
+from advisor.model.observation import Frame, Observation, Stack
 
+EVENT_LOOP = "(event loop)"
+"""The callee of a place where asyncio runs."""
 NEIGHBOUR_LINES = 3
 """Hot lines this close are one piece of code where the source cannot be read."""
 
@@ -24,12 +27,13 @@ class Inline:
     function: str
     looped: bool
     hits: Hits
+    event_loop: bool = False
 
 
 def inlines(observation: Observation, summed: Tally, covered: Collection[int], min_s: float) -> tuple[Inline, ...]:
-    """The places outside of all `covered` stacks that took at least `min_s` of wall time."""
+    """The places outside of all `covered` stacks that took at least `min_s` of wall time; imports are none (ADV110)."""
     leaves = _leaves(observation, covered)
-    found = _merged(leaves)
+    found = _merged(observation, leaves)
     return tuple(place for place in found if summed.wall_s(dict.fromkeys(place.hits, 1.0)) >= min_s)
 
 
@@ -37,12 +41,12 @@ def _leaves(observation: Observation, covered: Collection[int]) -> dict[Frame, H
     leaves: dict[Frame, Hits] = defaultdict(dict)
     for index, stack in enumerate(observation.stacks):
         depth = max((at for at, frame in enumerate(stack) if frame.own), default=None)
-        if index not in covered and depth is not None:
+        if index not in covered and depth is not None and not importing(stack):
             leaves[stack[depth]][index] = Hit(depth=depth, weight=1.0)
     return leaves
 
 
-def _merged(leaves: dict[Frame, Hits]) -> Iterable[Inline]:
+def _merged(observation: Observation, leaves: dict[Frame, Hits]) -> Iterable[Inline]:
     """Lines of one loop are one place, and so are close neighbours of a function outside of loops."""
     anchors: dict[tuple[str, str], list[tuple[range, bool]]] = defaultdict(list)
     stacks: dict[tuple[str, str, int], Hits] = defaultdict(dict)
@@ -56,9 +60,21 @@ def _merged(leaves: dict[Frame, Hits]) -> Iterable[Inline]:
         stacks[frame.file, frame.function, places[-1][0].start].update(leaves[frame])
     looped = {(*key, lines.start): loop for key, places in anchors.items() for lines, loop in places}
     return [
-        Inline(file=file, line=line, function=function, looped=looped[file, function, line], hits=hits)
+        Inline(
+            file=file,
+            line=line,
+            function=function,
+            looped=looped[file, function, line],
+            hits=hits,
+            event_loop=all(_in_event_loop(observation.stacks[stack], hit.depth) for stack, hit in hits.items()),
+        )
         for (file, function, line), hits in stacks.items()
     ]
+
+
+def _in_event_loop(stack: Stack, depth: int) -> bool:
+    """True where the code below the own line is asyncio's: it waits for, or switches between, tasks."""
+    return any("/asyncio/" in frame.file for frame in stack[depth + 1 :])
 
 
 def _joins(lines: range, line: int) -> bool:

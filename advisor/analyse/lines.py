@@ -65,7 +65,7 @@ def import_seconds(observation: Observation) -> float:
 
     A script whose own module does its work while it is imported is working, not importing.
     """
-    stacks = [index for index, stack in enumerate(observation.stacks) if _importing(stack)]
+    stacks = [index for index, stack in enumerate(observation.stacks) if importing(stack)]
     return tally(observation).wall_s(dict.fromkeys(stacks, 1.0))
 
 
@@ -86,7 +86,8 @@ def _line(observation: Observation, place: tuple[str, int], time_s: float, share
     )
 
 
-def _importing(stack: Stack) -> bool:
+def importing(stack: Stack) -> bool:
+    """True where the import system is at work for an own line, and no own code below it."""
     return any(_is_import(frame) for frame in _below_own(stack))
 
 

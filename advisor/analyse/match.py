@@ -37,7 +37,7 @@ def match(stacks: Sequence[Stack], recorded: Iterable[RecordedSite]) -> dict[str
         for depth, frame in enumerate(stack):
             here = lines.get((frame.file, frame.line)) if frame.own else None
             if here:
-                _note(found, index, depth, _called(here, stack[depth + 1] if depth + 1 < len(stack) else None))
+                _note(found, index, depth, _called(here, stack[depth + 1 :]))
             _note(found, index, depth, {site.id: 1.0 for site in pools if _works_for(site, stack, depth)})
     return dict(found)
 
@@ -56,23 +56,27 @@ def _note(found: dict[str, Hits], stack: int, depth: int, weights: dict[str, flo
         found[site].setdefault(stack, Hit(depth=depth, weight=weight))
 
 
-def _called(sites: Sequence[RecordedSite], inner: Frame | None) -> dict[str, float]:
-    """Share a stack out among the calls on one line, knowing the frame the line called (None: no Python frame)."""
+def _called(sites: Sequence[RecordedSite], inner: Stack) -> dict[str, float]:
+    """Share a stack out among the calls on one line, knowing the frames below it (none: it called no Python code)."""
     loops = {site.id: 1.0 for site in sites if site.kind == "loop"}
     calls = [site for site in sites if site.kind != "loop"]
     return loops | _split(_callees(calls, inner))
 
 
-def _callees(calls: Sequence[RecordedSite], inner: Frame | None) -> Sequence[RecordedSite]:
+def _callees(calls: Sequence[RecordedSite], inner: Stack) -> Sequence[RecordedSite]:
     builtin = [site for site in calls if site.callee_file is None]
-    if inner is None:
+    if not inner:
         return builtin
-    same_file = [site for site in calls if site.callee_file == inner.file]
-    exact = [site for site in same_file if _is_callee(site, inner)]
-    around = [site for site in same_file if _holds(site, inner)]
-    # A wrapper (a decorator, a partial) stands between the line and its callee: whoever is left on the line called it.
-    wrapped = [site for site in calls if not inner.own or not same_file]
-    return exact or around or builtin or wrapped
+    called = inner[0]
+    same_file = [site for site in calls if site.callee_file == called.file]
+    exact = [site for site in same_file if _is_callee(site, called)]
+    around = [site for site in same_file if _holds(site, called)]
+    # A wrapper (a decorator) may stand between the line and its callee, which is then further in.
+    wrapped = [
+        site for site in calls if any(_is_callee(site, frame) for frame in inner if site.callee_file == frame.file)
+    ]
+    left = [site for site in calls if not called.own or not same_file]
+    return exact or around or wrapped or builtin or left
 
 
 def _split(sites: Sequence[RecordedSite]) -> dict[str, float]:

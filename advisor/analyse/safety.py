@@ -13,8 +13,13 @@ UNSEEN_NETWORK = 0.05
 """Network waits below this may be name look-ups or another thread's."""
 EFFECTS_NAMED = 5
 """Effects spelt out in the reasons; the rest is counted."""
+PAUSE = "it is a pause, not work: wait for the event itself, or share out the calls around it"
+"""What is said of a `time.sleep` in a loop."""
 
-def assess(recorded: RecordedSite | None, ledger: Ledger, *, allow_effects: bool = False) -> Safety:
+
+def assess(  # noqa: PLR0911  # one way out a judgement
+    recorded: RecordedSite | None, ledger: Ledger, *, allow_effects: bool = False
+) -> Safety:
     """Judge a site from what was recorded and from its source.
 
     A dependence between calls outranks side effects, and both outrank changed state: the first rules every
@@ -31,6 +36,8 @@ def assess(recorded: RecordedSite | None, ledger: Ledger, *, allow_effects: bool
         return Safety(status="withheld", reasons=effects + mutated)
     if mutated:
         return Safety(status="unsafe", reasons=mutated)
+    if is_pause(recorded):
+        return Safety(status="unsafe", reasons=(PAUSE,))
     if recorded.calls > 1 and recorded.sampled and (recorded.in_loop or recorded.kind == "pool"):
         return Safety(status="safe")
     return Safety()
@@ -39,6 +46,11 @@ def assess(recorded: RecordedSite | None, ledger: Ledger, *, allow_effects: bool
 def shared_state(recorded: RecordedSite) -> tuple[str, ...]:
     """What the calls changed and others may read. Random state is left out: it decides which figures, not whether."""
     return tuple(name for name in recorded.mutated if not is_random(name))
+
+
+def is_pause(recorded: RecordedSite) -> bool:
+    """True where the user's code calls `time.sleep` itself: it paces a loop or polls, which is no work to share out."""
+    return recorded.kind == "call" and recorded.callee_file is None and recorded.callee.rpartition(".")[2] == "sleep"
 
 
 def is_random(name: str) -> bool:
@@ -57,9 +69,14 @@ def _dependences(recorded: RecordedSite) -> tuple[str, ...]:
 
 
 def _effects(effects: Iterable[Effect]) -> tuple[str, ...]:
-    told = [f"it {effect.detail}{_times(effect.times)}" for effect in effects]
+    told = [f"it {_doing(effect.detail)}{_times(effect.times)}" for effect in effects]
     rest = len(told) - EFFECTS_NAMED
     return (*told[:EFFECTS_NAMED], f"and {rest} more") if rest > 0 else tuple(told)
+
+
+def _doing(detail: str) -> str:
+    """`os.remove(a.txt)` as "calls os.remove(a.txt)"; other details begin with a verb of their own."""
+    return f"calls {detail}" if detail.partition(" ")[0].partition("(")[1] else detail
 
 
 def _unseen_traffic(recorded: RecordedSite, ledger: Ledger) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ def predict(  # noqa: PLR0913  # one argument a term of the law
     *,
     task_s: float | None = None,
     longest_s: float | None = None,
+    child_cpus: float = 0.0,
 ) -> float:
     """Expected speed-up of a site under `mix` over one worker, at least a small positive number.
 
@@ -44,12 +45,16 @@ def predict(  # noqa: PLR0913  # one argument a term of the law
     at most one over the demand on each station (CPUs, each process's GIL, a lock, the parent that hands out) and at
     most workers over latency. The least of these bounds counts, then `tasks` in whole rounds and the longest task.
     `task_s` is one task's seconds, needed for what handing out costs; `longest_s` that of the longest task.
+    `child_cpus` are the CPUs that child processes keep busy while a task waits for them.
     """
     nature = nature_of(ledger)
     if not nature or mix == SERIAL or tasks <= 1:
         return 1.0
     workers = min(mix.workers, tasks)
-    stations = _stations(nature, mix, machine, workers, task_s)
+    stations = [
+        *_stations(nature, mix, machine, workers, task_s),
+        (machine.usable_cpus, nature["python"] + nature["native"] + nature["child"] * child_cpus),
+    ]
     bound = min([float(workers), *(capacity / demand for capacity, demand in stations if demand > 0)])
     return max(min(bound / _contention(workers), ceiling(tasks, workers, task_s, longest_s)), 1e-3)
 
@@ -73,10 +78,11 @@ def best_predicted(  # noqa: PLR0913  # as predict
     task_s: float | None = None,
     sendable: bool = True,
     max_workers: int = MAX_WORKERS,
+    child_cpus: float = 0.0,
 ) -> tuple[WorkerMix, float]:
     """The fewest workers within 5% of the best predicted speed-up, threads before processes, and that speed-up."""
     mixes = [mix for mix in candidates(machine, tasks, task_s, max_workers) if sendable or mix.processes == 1]
-    found = [(mix, predict(ledger, mix, machine, tasks, task_s=task_s)) for mix in mixes]
+    found = [(mix, predict(ledger, mix, machine, tasks, task_s=task_s, child_cpus=child_cpus)) for mix in mixes]
     best = max(speedup for _, speedup in found)
     near = [(mix, speedup) for mix, speedup in found if speedup >= best * (1 - WITHIN)]
     return min(near, key=lambda pair: (pair[0].workers, pair[0].processes))
@@ -112,7 +118,7 @@ def _stations(
 ) -> list[tuple[float, float]]:
     """Each station as (servers, share of a task's time it is needed for)."""
     processes = min(mix.processes, workers)
-    stations = [(machine.usable_cpus, nature["python"] + nature["native"]), (float(processes), nature["lock"])]
+    stations = [(float(processes), nature["lock"])]
     if machine.gil:
         stations.append((float(processes), nature["python"]))
     if task_s:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from advisor.analyse.bound import judge
-from advisor.analyse.inline import Inline, inlines
+from advisor.analyse.children import child_cpus
+from advisor.analyse.choice import enclosing
+from advisor.analyse.inline import EVENT_LOOP, Inline, inlines
 from advisor.analyse.ledger import Tally, tally
 from advisor.analyse.lines import HotLine, hot_lines, import_seconds, observed_wall_s, site_lines
 from advisor.analyse.match import Hits, match
@@ -23,10 +25,12 @@ MIN_INLINE_SHARE = 0.05
 """Code that is no call has no ready place to split; it is named only where it matters."""
 WAITING_SHARE = 0.5
 """Code that spends this much on locks waits for workers of its own, which have their sites."""
+WAITING_FILES = ("concurrent/futures/_base.py", "multiprocessing/pool.py", "threading.py", "queue.py")
+"""Where the standard library waits for threads and workers."""
 SHORTEST_NATIVE_S = 10e-6
 """Ten times what recording adds to a call: from here on a traced C call's time is mostly its own."""
-NESTED_SHARE = 0.5
-"""A site counts as nested where another encloses it for most of its time."""
+NESTED_SHARE = 0.8
+"""A site counts as nested where another encloses it for nearly all of its time: advice on that one then serves both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +58,26 @@ def build(observation: Observation, recording: Recording | None, *, allow_effect
     places = inlines(observation, seen.summed, covered, MIN_INLINE_SHARE * observed_wall_s(observation))
     loose = [_inline(seen, place, number) for number, place in enumerate(places, start=1)]
     working = [found for found in loose if found.site.ledger.lock < WAITING_SHARE]
-    sites = _with_parents(seen.summed, (many + working) or hot)
-    return tuple(sorted(sites, key=lambda site: -site.share))
+    tasks = [found for found in many if not _waits_for_workers(observation, found)]
+    sites = _with_parents(seen.summed, (tasks + working) or hot)
+    return _outer_first(sites)
+
+
+def _waits_for_workers(observation: Observation, found: _Found) -> bool:
+    """True for `future.result()` and its like: the time is that of the workers, which have sites of their own."""
+    if found.site.kind == "pool" or found.site.ledger.lock < WAITING_SHARE:
+        return False
+    below = ((observation.stacks[stack][hit.depth + 1 :]) for stack, hit in found.hits.items())
+    return all(frames and frames[0].file.endswith(WAITING_FILES) for frames in below)
+
+
+def _outer_first(sites: Sequence[Site]) -> tuple[Site, ...]:
+    """By share, the largest first, and no site before the one that encloses it: a torn stack may have lost that."""
+    around = {site.id: enclosing(site, sites) for site in sites}
+    within = {
+        site.id: max(each.share for each in sites if each is site or site.id in around[each.id]) for site in sites
+    }
+    return tuple(sorted(sites, key=lambda site: (-within[site.id], len(around[site.id]))))
 
 
 def _can_be_told(site: RecordedSite) -> bool:
@@ -108,6 +130,7 @@ def _recorded(seen: _Seen, site: RecordedSite, hits: Hits, *, allow_effects: boo
             safety=assess(site, ledger, allow_effects=allow_effects),
             lines=site_lines(seen.observation, seen.summed, hits),
             recorded=site,
+            child_cpus=child_cpus(seen.observation, weights(hits), ledger),
         ),
     )
 
@@ -121,17 +144,23 @@ def _inline(seen: _Seen, place: Inline, number: int) -> _Found:
             file=place.file,
             line=place.line,
             function=place.function,
-            callee="(loop)" if place.looped else "(code)",
+            callee=EVENT_LOOP if place.event_loop else "(loop)" if place.looped else "(code)",
             kind="inline",
             calls=None,
             wall_s=wall_s,
             share=share,
             ledger=seen.summed.ledger(weights(place.hits)),
             bound=seen.bound(place.hits, threaded=False),
-            safety=Safety(reasons=("the work is done in place, not in a call, so nothing could be recorded",)),
+            safety=Safety(reasons=(_why_inline(place),)),
             lines=site_lines(seen.observation, seen.summed, place.hits),
         ),
     )
+
+
+def _why_inline(place: Inline) -> str:
+    if place.event_loop:
+        return "an event loop waits for its tasks here, which can overlap in it already (asyncio.gather)"
+    return "the work is done in place, not in a call, so nothing could be recorded"
 
 
 def _with_parents(summed: Tally, found: Sequence[_Found]) -> list[Site]:

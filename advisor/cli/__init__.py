@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from advisor.cli import doctor, explain, output, run
-from advisor.errors import EXIT_USAGE, AdvisorError
+from advisor.errors import EXIT_INTERRUPTED, EXIT_USAGE, AdvisorError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,7 @@ VERBS: dict[str, click.Command] = {"doctor": doctor.doctor, "explain": explain.e
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `advise` with `argv` (default: the command line's) and return its exit code; never raises, never exits."""
+    output.occupy_standard_streams()
     output.make_robust()
     try:
         return _dispatch(list(sys.argv[1:] if argv is None else argv))
@@ -31,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AdvisorError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _fail("interrupted", run.EXIT_INTERRUPTED)
+        return _fail("interrupted", EXIT_INTERRUPTED)
+    except SystemExit as ended:  # by SIGTERM or SIGHUP, all cleaned up
+        return _fail("ended by a signal before there was advice", int(ended.code or 0))
     except Exception as error:  # noqa: BLE001  # the last line of defence: a user never sees a traceback of ours
         return _fail(_bug(error), EXIT_BUG)
 

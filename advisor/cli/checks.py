@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 from advisor.report import words
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from advisor.errors import AdvisorError
     from advisor.model.machine import Machine
     from advisor.observe.interpreter import Interpreter
+    from advisor.observe.machine import Limits
 
 Status = Literal["ok", "warning", "missing"]
 
@@ -26,11 +25,9 @@ PARTS = ("py-spy", "line_profiler", "loky", "scipy", "threadpoolctl")  # what th
 SPIN_COUNT = 40
 SPIN_TURNS = 400_000  # about 5 ms of Python: long beside a clock tick, short beside a scheduler's slice
 NOISY_SPREAD = 0.10  # the spread at which pyperf calls a benchmark unstable
+FALSE_DIFFERENCE = 0.05  # the smallest gain that advice is given for
 BUSY_LOAD = 0.5  # runnable tasks a core before we start: trials would share their cores
 LEAST_AVAILABLE_BYTES = 500_000_000  # what a few workers of a small script take
-TRACE_TIMEOUT_S = 20.0
-YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
-CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +40,10 @@ class Check:
     cure: str = ""
 
 
-def machine_checks(machine: Machine) -> Iterator[Check]:
-    """Cores and quota, memory, native pools: what `Machine` holds."""
-    yield _cores(machine)
-    yield _memory(machine)
+def machine_checks(machine: Machine, limits: Limits | None = None) -> Iterator[Check]:
+    """Cores and quota, memory and its limit, native pools; `limits` are the control group's."""
+    yield _cores(machine, limits.cpus if limits is not None else None)
+    yield _memory(machine, limits.memory_bytes if limits is not None else None)
     for pool in machine.native_pools:
         yield Check(name="native pool", status="ok", found=f"{pool.library}, {pool.threads} threads")
 
@@ -55,7 +52,9 @@ def interpreter_checks(chosen: Interpreter) -> Iterator[Check]:
     """The interpreter that would run the script, and what it lends to the measurements."""
     gil = "with the GIL" if chosen.gil else "without the GIL"
     yield Check(name="interpreter", status="ok", found=f"Python {chosen.version_text}, {gil}: {chosen.executable}")
-    if not chosen.can_fork:
+    if chosen.can_fork:
+        yield Check(name="fork", status="ok", found="a finished script can be forked for trials")
+    else:
         cure = "use Linux or macOS; here advice is predicted, not measured"
         yield Check(name="fork", status="warning", found="this system cannot fork a running script", cure=cure)
     if chosen.line_profiler:
@@ -71,29 +70,6 @@ def refused(error: AdvisorError) -> Check:
     return Check(name="interpreter", status="missing", found=found, cure=error.cure)
 
 
-def tracing(pyspy: str | None, *, yama: Path = YAMA, marks: tuple[Path, ...] = CONTAINER_MARKS) -> Check:
-    """Whether py-spy may look at a process of ours, tried on one that waits for its standard input."""
-    if pyspy is None:
-        return Check(name="py-spy", status="warning", found="not found", cure="pip install py-spy")
-    try:
-        refusal = _refusal(pyspy)
-    except (OSError, subprocess.SubprocessError) as error:
-        refusal = str(error)
-    if refusal is None:
-        return Check(name="py-spy", status="ok", found="may read the script's stacks")
-    return Check(name="py-spy", status="warning", found=f"not permitted: {refusal}", cure=ptrace_cure(yama, marks))
-
-
-def ptrace_cure(yama: Path, marks: tuple[Path, ...]) -> str:
-    """What gives the ptrace right on this kind of machine."""
-    if sys.platform == "darwin":
-        return "run advise as root (sudo); macOS grants this right to no one else"
-    if any(mark.exists() for mark in marks):
-        return "start the container with --cap-add SYS_PTRACE"
-    scope = yama.read_text().strip() if yama.exists() else ""
-    return "sudo sysctl kernel.yama.ptrace_scope=1" if scope in ("2", "3") else "run advise as the script's own user"
-
-
 def load(cores: int, average: Callable[[], tuple[float, float, float]] = os.getloadavg) -> Check:
     """How busy the machine is before anything of ours runs (load average of the last minute)."""
     minute = average()[0]
@@ -104,15 +80,29 @@ def load(cores: int, average: Callable[[], tuple[float, float, float]] = os.getl
 
 
 def noise(now: Callable[[], float] = time.perf_counter) -> Check:
-    """How much the same piece of work differs from turn to turn: 90th percentile over the median."""
-    times = sorted(_spin_s(now) for _ in range(SPIN_COUNT))
-    median_s = times[SPIN_COUNT // 2]
-    spread = times[SPIN_COUNT * 9 // 10] / median_s - 1 if median_s > 0 else 0.0
-    found = f"{SPIN_COUNT} turns of {words.seconds(median_s)}, one in ten over {words.percent(spread)} slower"
-    if spread > NOISY_SPREAD:
+    """An A/A test: two arms that do the same work, in interleaved pairs, as trials are; what differs is noise.
+
+    The false difference is the ratio of the arms' medians; the spread is the 90th percentile of all turns over their
+    median.
+    """
+    turns = [_spin_s(now) for _ in range(SPIN_COUNT)]
+    # The order turns from pair to pair (ABBA), so that a steady drift favours neither arm.
+    first, second = [turns[at] for at in _arm(0)], [turns[at] for at in _arm(1)]
+    difference = abs(median(first) / median(second) - 1)
+    spread = sorted(turns)[SPIN_COUNT * 9 // 10] / median(turns) - 1
+    found = (
+        f"{SPIN_COUNT // 2} pairs of the same {words.seconds(median(turns))}: false difference "
+        f"{words.percent(difference)}, one turn in ten over {words.percent(spread)} slower"
+    )
+    if difference > FALSE_DIFFERENCE or spread > NOISY_SPREAD:
         cure = "close other programs; on a shared machine give a larger --budget"
         return Check(name="noise", status="warning", found=found, cure=cure)
     return Check(name="noise", status="ok", found=found)
+
+
+def _arm(number: int) -> tuple[int, ...]:
+    """Places of one arm's turns in the row ABBAABBA..."""
+    return tuple(at for at in range(SPIN_COUNT) if ((at + 1) // 2 % 2) == number)
 
 
 def versions(names: tuple[str, ...] = PARTS) -> Iterator[Check]:
@@ -124,34 +114,21 @@ def versions(names: tuple[str, ...] = PARTS) -> Iterator[Check]:
             yield Check(name=f"{name} version", status="warning", found="not installed", cure=f"pip install {name}")
 
 
-def _cores(machine: Machine) -> Check:
-    found = f"{machine.usable_cpus:g} usable of {machine.cpus}"
+def _cores(machine: Machine, quota: float | None) -> Check:
+    limit = f"control group's quota {quota:g}" if quota is not None else "no quota"
+    found = f"{machine.usable_cpus:g} usable of {machine.cpus}, {limit}"
     if machine.cores > 1:
         return Check(name="cores", status="ok", found=found)
     cure = "give the process more CPUs (container quota, taskset); on one, only waiting can overlap"
     return Check(name="cores", status="warning", found=found, cure=cure)
 
 
-def _memory(machine: Machine) -> Check:
-    found = f"{words.size(machine.available_bytes)} free of {words.size(machine.memory_bytes)}"
+def _memory(machine: Machine, limit_bytes: int | None) -> Check:
+    limit = f"control group's limit {words.size(limit_bytes)}" if limit_bytes is not None else "no limit set"
+    found = f"{words.size(machine.available_bytes)} free of {words.size(machine.memory_bytes)}, {limit}"
     if machine.available_bytes >= LEAST_AVAILABLE_BYTES:
         return Check(name="memory", status="ok", found=found)
     return Check(name="memory", status="warning", found=found, cure="free some, or set --max-processes")
-
-
-def _refusal(pyspy: str) -> str | None:
-    """The first line of py-spy's complaint, None where it has none."""
-    sleeper = [sys.executable, "-c", "import sys; sys.stdout.write('up'); sys.stdout.flush(); sys.stdin.read()"]
-    with subprocess.Popen(sleeper, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        if child.stdout is not None:
-            child.stdout.read(2)  # only a started interpreter has stacks
-        command = [pyspy, "dump", "--nonblocking", "--pid", str(child.pid)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TRACE_TIMEOUT_S, check=False)
-        finally:
-            child.kill()
-    lines = (done.stderr.strip() or "no reason given").splitlines()
-    return None if done.returncode == 0 else lines[0]
 
 
 def _spin_s(now: Callable[[], float]) -> float:

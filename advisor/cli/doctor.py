@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from tabulate import tabulate
 
-from advisor.cli import checks, output
+from advisor.cli import access, checks, output
+from advisor.cli.run import REPORTS
 from advisor.errors import EXIT_ADVICE, EXIT_USAGE, AdvisorError
 from advisor.report.words import cut, printable
 
@@ -22,7 +24,7 @@ FOUND_WIDTH = 90  # an interpreter that fails may say a great deal
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--python", metavar="PATH", help="Interpreter to look at. [default: the active environment's]")
 def doctor(python: str | None) -> int:
-    """Check what this machine permits: ptrace, cores and quota, memory, noise, versions.
+    """Check what this machine permits: ptrace, /proc, cores and quota, memory, noise, reports, versions.
 
     Exits 0 where advice can be given, if with warnings, else 2.
     """
@@ -34,7 +36,7 @@ def doctor(python: str | None) -> int:
 def examine(python: str | None) -> Iterator[checks.Check]:
     """Every check; the load first, before ours adds to it."""
     from advisor.observe.interpreter import choose_interpreter  # noqa: PLC0415  # --help need not wait
-    from advisor.observe.machine import detect  # noqa: PLC0415  # as above
+    from advisor.observe.machine import cgroup_limits, detect  # noqa: PLC0415  # as above
     from advisor.observe.recorders import find_pyspy  # noqa: PLC0415  # as above
 
     yield checks.load(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
@@ -45,9 +47,12 @@ def examine(python: str | None) -> Iterator[checks.Check]:
         yield checks.refused(error)
     else:
         yield from checks.interpreter_checks(chosen)
-        yield from checks.machine_checks(machine)
+        yield from checks.machine_checks(machine, cgroup_limits())
     yield checks.noise()
-    yield checks.tracing(find_pyspy())
+    yield access.tracing(find_pyspy())
+    yield from access.ptrace_scope()
+    yield access.waits()
+    yield access.reports(Path(REPORTS))
     yield from checks.versions()
 
 

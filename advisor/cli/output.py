@@ -8,10 +8,25 @@ import shutil
 import sys
 
 from advisor.errors import ReportError
-from advisor.report.words import printable
+from advisor.report.words import cut, printable
 
 MOST_COLUMNS = 120  # wider, a sentence is hard to read
 TITLE = "advise"
+STANDARD_STREAMS = 3
+LONGEST_LINE = 400  # of a message: what a foreign program says may be as long as it likes
+
+
+def occupy_standard_streams() -> None:
+    """Open nothing under the numbers of standard streams that are closed.
+
+    Else a file or pipe of ours takes the number, and the script's output goes there. Closed on exec: to the script the
+    stream is as closed as it was to us.
+    """
+    for number in range(STANDARD_STREAMS):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
 
 
 def make_robust() -> None:
@@ -23,8 +38,11 @@ def make_robust() -> None:
 def put(text: str) -> None:
     """Write `text` to standard output, now.
 
-    A reader that went away is no failure of ours and is passed over; raises ReportError on any other one.
+    A reader that went away is no failure of ours and is passed over, as is a standard output that was closed from the
+    start; raises ReportError on any other failure.
     """
+    if sys.stdout is None:
+        return
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -37,7 +55,9 @@ def put(text: str) -> None:
 
 def complain(message: str) -> None:
     """One message on standard error, each line of it safe to print."""
-    lines = "\n".join(printable(line) for line in message.splitlines())
+    if sys.stderr is None:
+        return
+    lines = "\n".join(cut(printable(line), LONGEST_LINE) for line in message.splitlines())
     try:
         sys.stderr.write(f"advise: {lines}\n")
     except OSError:
@@ -51,7 +71,7 @@ def columns() -> int:
 
 def colored() -> bool:
     """True where standard output is a terminal that shows colours and nobody asked for none (no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def rule(width: int) -> str:

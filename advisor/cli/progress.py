@@ -89,7 +89,7 @@ class Live(Silent):
 def make(*, quiet: bool, stream: TextIO | None = None) -> pipeline.Progress:
     """The display that suits `stream` (default: standard error)."""
     stream = stream if stream is not None else sys.stderr
-    if quiet:
+    if quiet or stream is None:  # None: standard error is closed
         return Silent()
     return Live(Console(file=stream)) if stream.isatty() else Plain(stream)
 

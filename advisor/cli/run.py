@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 import click
 
 from advisor.cli import files, output, progress
-from advisor.errors import EXIT_ADVICE, EXIT_INCONCLUSIVE, EXIT_SCRIPT_FAILED, ReportError
+from advisor.errors import EXIT_ADVICE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_SCRIPT_FAILED, ReportError
 from advisor.report.words import printable
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from advisor.model.advice import Advice
     from advisor.pipeline import AdviseOptions
 
-EXIT_INTERRUPTED = 130  # as a shell shows a program ended by Ctrl-C
 REPORTS = "reports"
 VERBS_HELP = """\b
 Other verbs:
@@ -118,6 +117,8 @@ def run(**given: Unpack[Given]) -> int:
         files.check_writable(each.path)
     advice = _advise(options, quiet=given["quiet"])
     deliver(advice, wanted)
+    if advice.interrupted:
+        output.complain("interrupted: the advice above is on what was known by then")
     return exit_code(advice)
 
 
@@ -161,7 +162,7 @@ def deliver(advice: Advice, wanted: list[Wanted]) -> None:
 
 def exit_code(advice: Advice) -> int:
     """The exit code of design section 5, or a shell's 130 after Ctrl-C."""
-    if advice.exit.interrupted:
+    if advice.interrupted or advice.exit.interrupted:
         return EXIT_INTERRUPTED
     if advice.exit.failed:
         return EXIT_SCRIPT_FAILED

@@ -98,7 +98,8 @@ class Cost:
 class Advice:
     """The whole result of one `advise`. `best` is the id of the site the verdict speaks of, None where there is none.
 
-    `verdict` is the sentence for people. `created` is an ISO 8601 time in UTC.
+    `verdict` is the sentence for people. `created` is an ISO 8601 time in UTC. `interrupted` is True where Ctrl-C cut
+    short any step: the advice is then on what was known by then.
     """
 
     advisor_version: str
@@ -113,6 +114,7 @@ class Advice:
     best: str | None = None
     findings: tuple[Finding, ...] = ()
     functions: tuple[FunctionCount, ...] = ()
+    interrupted: bool = False
 
     @property
     def best_site(self) -> SiteAdvice | None:

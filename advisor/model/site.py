@@ -54,7 +54,8 @@ class Site:
 
     `wall_s` is the time of run 1 during which at least one thread was inside it, `share` that over the script's
     wall time. `calls` is None where they could not be counted. `recorded` is what run 2 knows of it (None: nothing).
-    `nested_in` is the id of the site that encloses it, None for an outermost one.
+    `nested_in` is the id of the site that encloses it, None for an outermost one. `child_cpus` is how many CPUs the
+    child processes it waits for keep busy meanwhile.
     """
 
     id: str
@@ -72,3 +73,4 @@ class Site:
     lines: tuple[Line, ...] = ()
     recorded: RecordedSite | None = None
     nested_in: str | None = None
+    child_cpus: float = 0.0

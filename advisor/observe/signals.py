@@ -57,14 +57,48 @@ class SignalRelay:
 def orderly_end() -> Iterator[None]:
     """While entered, SIGTERM and SIGHUP leave the block by SystemExit with the code a shell would show.
 
-    So that all that is under way is cleaned up on the way out. Outside the main thread nothing is installed.
+    So that all that is under way is cleaned up on the way out, which a second signal does not cut short. Outside the
+    main thread nothing is installed.
     """
+    leaving = False
 
     def end(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(_SHELL_SIGNAL_BASE + number)
+        nonlocal leaving
+        if not leaving:
+            leaving = True
+            raise SystemExit(_SHELL_SIGNAL_BASE + number)
 
     with _handled((signal.SIGTERM, signal.SIGHUP), end):
         yield
+
+
+@contextmanager
+def noted_interrupts() -> Iterator[list[int]]:
+    """While entered, each interrupt that raises KeyboardInterrupt is noted first, in the list given.
+
+    So that whoever lives on after it can still tell. Outside the main thread nothing is installed.
+    """
+    came: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        signal.default_int_handler(number, frame)
+
+    with _handled((signal.SIGINT,), note):
+        yield came
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """While entered, a signal that would end us waits: a process being started has nobody yet who would end it.
+
+    Not by a signal mask, which the started process would inherit. Outside the main thread nothing is installed.
+    """
+    came: list[int] = []
+    with _handled((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), lambda number, _frame: came.append(number)):
+        yield
+    for number in came[:1]:
+        signal.raise_signal(number)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from advisor.observe.memory import MemoryReader
 from advisor.observe.owncode import AGENT_FOLDER
 from advisor.observe.pyspy import Profile, Timeline, profile, timeline
 from advisor.observe.recorders import RATE_HZ, Recorder, find_pyspy, record_command
+from advisor.observe.signals import held_back
 
 _NS_PER_S = 1e9
 _BYTES_PER_KIB = 1024
@@ -153,11 +154,12 @@ class Watch:
         if self._pyspy is None:
             self._refuse("py-spy is not installed")
             return
-        for name, options in _OPTIONS.items():
-            if name not in (_GIL, _FAMILY_GIL) or self._gil:
-                rate_hz = _FAMILY_HZ.get(name, self._rate_hz)
-                command = record_command(self._pyspy, self._pid, rate_hz, options)
-                self._recorders[name] = Recorder(command, self._folder, name)
+        with held_back():
+            for name, options in _OPTIONS.items():
+                if name not in (_GIL, _FAMILY_GIL) or self._gil:
+                    rate_hz = _FAMILY_HZ.get(name, self._rate_hz)
+                    command = record_command(self._pyspy, self._pid, rate_hz, options)
+                    self._recorders[name] = Recorder(command, self._folder, name)
         failed = [recorder for recorder in self._recorders.values() if not recorder.await_ready(self._now)]
         if any(recorder.name == _LINE for recorder in failed):
             self._refuse(failed[0].complaint())

@@ -16,10 +16,9 @@ from advisor.errors import StageError
 from advisor.model.advice import SiteAdvice
 from advisor.model.site import Safety
 from advisor.model.trial import WorkerMix
-from advisor.recommend.balance import current_mix, recommend
+from advisor.recommend.balance import current_mix, doubtful, recommend
 from advisor.recommend.flags import site_findings
 from advisor.recommend.margins import stay
-from advisor.recommend.prediction import predicted
 from advisor.recommend.settle import settled
 from advisor.recommend.trust import representative
 from advisor.replay.clock import MonotonicClock
@@ -146,7 +145,9 @@ class Bench:
             withheld = Safety(status="withheld", reasons=(f"a replayed call was stopped before it acted: {refused}",))
             return self.unmeasured(replace(site, safety=withheld), {})
         if not representative(site, trials):
-            answer = predicted(site, self.machine, self.script_wall_s, max_workers=self.options.max_threads)
+            answer = doubtful(
+                site, trials, self.machine, script_wall_s=self.script_wall_s, max_workers=self.options.max_threads
+            )
         else:
             answer = recommend(
                 site, trials, self.machine, script_wall_s=self.script_wall_s, max_workers=self.options.max_threads

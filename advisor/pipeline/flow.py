@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -10,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.analyse.sites import build, hot_lines, import_seconds
+from advisor.errors import EXIT_INTERRUPTED, AdvisorError, TargetError
 from advisor.model.advice import Advice, Baseline
-from advisor.model.target import Target
+from advisor.model.recording import Recording
+from advisor.model.target import ScriptExit, Target
 from advisor.observe.interpreter import choose_interpreter
 from advisor.observe.machine import detect
 from advisor.observe.run import observe
-from advisor.observe.signals import orderly_end
+from advisor.observe.signals import noted_interrupts, orderly_end
 from advisor.observe.stdin import keep_stdin
 from advisor.observe.target import check_target, own_roots
 from advisor.pipeline.bench import Bench
@@ -26,10 +30,11 @@ from advisor.record.run import RecordPlan, record
 from advisor.replay.stage import RemoteStage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from advisor.model.advice import SiteAdvice
     from advisor.model.machine import Machine
     from advisor.model.observation import Observation
-    from advisor.model.recording import Recording
     from advisor.observe.stdin import Stdin
     from advisor.pipeline.options import AdviseOptions, Progress
     from advisor.record.process import AgentProcess
@@ -39,28 +44,50 @@ def advise(options: AdviseOptions, progress: Progress) -> Advice:
     """Run the target twice and its hot calls under several mixes; the whole result.
 
     Raises AdvisorError where the target cannot be run at all. Ctrl-C in run 1 stops the script and gives advice
-    from what was seen; later on, it ends the step under way and gives what is known by then.
+    from what was seen; later on, it ends the step under way and gives what is known by then. A second Ctrl-C gives up.
+    SIGTERM and SIGHUP leave by SystemExit. Whichever way it ends, no process and no temporary file stays behind.
     """
     stopwatch = Stopwatch()
     interpreter = choose_interpreter(options.python)
     target = _target(options, interpreter.executable)
     machine = detect(interpreter.executable)
     try:
-        with orderly_end(), tempfile.TemporaryDirectory(prefix="advise-", ignore_cleanup_errors=True) as folder:
+        with orderly_end(), noted_interrupts() as interrupts, _temporary_folder() as folder:
             run = _Run(
                 options=options, target=target, machine=machine, stopwatch=stopwatch, progress=progress,
-                folder=Path(folder),
+                folder=folder,
             )  # fmt: skip
-            return run.advice()
+            advice = run.advice()
+            return replace(advice, interrupted=bool(interrupts) or advice.exit.interrupted)
     finally:
         progress.close()
 
 
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """A folder that is gone afterwards; raises AdvisorError where none can be made."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="advise-", ignore_cleanup_errors=True)  # removed by the `with` below
+    except OSError as error:
+        cure = "free some space, or set TMPDIR to a folder you can write to"
+        raise AdvisorError("no temporary file can be written", why=error.strerror or str(error), cure=cure) from error
+    with folder as name:
+        yield Path(name)
+
+
 def _target(options: AdviseOptions, python: str) -> Target:
     """The target, checked, with the folders of the user's own code."""
+    _check_working_folder()
     target = Target(python=python, script=options.script, module=options.module, argv=options.argv)
     check_target(target)
     return replace(target, roots=own_roots(target))
+
+
+def _check_working_folder() -> None:
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise TargetError("the working folder is gone", why="it was deleted or replaced", cure="cd to another") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +128,12 @@ class _Run:
             replay_effects=self.options.replay_effects,
         )
         self.progress.step("record", observation.wall_s)
-        with self.stopwatch.step("record"), stdin.supply() as source:
-            return record(self.target, plan, source, self.folder)
+        try:
+            with self.stopwatch.step("record"), stdin.supply() as source:
+                return record(self.target, plan, source, self.folder)
+        except KeyboardInterrupt:
+            ended = ScriptExit(code=EXIT_INTERRUPTED, interrupted=True)
+            return Recording(exit=ended, wall_s=0.0, unstaged_why="run 2 was interrupted"), None
 
     def measure(
         self, observation: Observation, recording: Recording | None, process: AgentProcess | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from advisor.analyse.inline import EVENT_LOOP
 from advisor.analyse.statistics import distinguishable, ratio_interval, showable, spread
 from advisor.model.advice import Interval, Recommendation
 from advisor.model.machine import Machine
@@ -14,8 +15,9 @@ from advisor.recommend.limit import limit_of
 from advisor.recommend.margins import MIN_SCRIPT_GAIN, MIN_SITE_GAIN, of_script, stay
 from advisor.recommend.memory import fits
 from advisor.recommend.prediction import predicted
+from advisor.recommend.trust import starved
 
-__all__ = ["predicted", "recommend"]
+__all__ = ["doubtful", "predicted", "recommend"]
 
 WITHIN = 0.05
 """Mixes this close to the best are as good; more where the repeats themselves spread more, up to `MOST_NOISE`."""
@@ -84,12 +86,29 @@ def recommend(
     base = _base(site, trials)
     if held is not None:
         return held
+    broken = next((trial.error for trial in trials if trial.mix == SERIAL and trial.outcome == "failed"), None)
+    if base is None and broken is not None:
+        why = f"its calls cannot be run again, as they depend on what was there at the time: {broken}"
+        return stay(current_mix(site), why, measured=False, decided=False)
     if base is None:
         return predicted(site, machine, script_wall_s, max_workers=max_workers)
     calls = site.calls or base.tasks
-    best = _smallest_near_best(trials, machine, calls)
-    choice = _Choice(site=site, base=base, best=best, calls=calls)
-    return _answer(choice, trials, machine)
+    return _answer(_choice(site, base, trials, machine, calls), trials, machine)
+
+
+def doubtful(
+    site: Site, trials: Sequence[Trial], machine: Machine, *, script_wall_s: float, max_workers: int | None = None
+) -> Recommendation:
+    """What to run `site` on where its replayed calls are not like those of the script.
+
+    The prediction from run 1, unless the trials point another way: then neither is to be trusted.
+    """
+    told = predicted(site, machine, script_wall_s, max_workers=max_workers)
+    seen = recommend(site, trials, machine, script_wall_s=script_wall_s, max_workers=max_workers)
+    if told.mix.backend == seen.mix.backend:
+        return told
+    why = f"run 1 speaks for {told.mix}, the trials for {seen.mix}, and replayed calls are not like the script's"
+    return stay(current_mix(site), why, measured=False, decided=False)
 
 
 def current_mix(site: Site) -> WorkerMix:
@@ -100,7 +119,7 @@ def current_mix(site: Site) -> WorkerMix:
 
 def _held(site: Site) -> Recommendation | None:
     """Calls that need each other stay as they are, and so does code that is no call."""
-    if site.safety.status in ("dependent", "unsafe"):
+    if site.safety.status in ("dependent", "unsafe") or site.callee == EVENT_LOOP:
         reason = "; ".join(site.safety.reasons)
     elif site.kind == "inline":
         reason = "the work is done in place, not in calls that could be shared out: move a turn of it into a function"
@@ -115,15 +134,20 @@ def _base(site: Site, trials: Sequence[Trial]) -> Trial | None:
     return usable.get(current_mix(site)) or usable.get(SERIAL)
 
 
-def _smallest_near_best(trials: Sequence[Trial], machine: Machine, calls: int) -> Trial:
+def _choice(site: Site, base: Trial, trials: Sequence[Trial], machine: Machine, calls: int) -> _Choice:
+    """The cheapest mix near the best that pays, else the best itself: what is turned down is the best there was."""
     usable = _trusted(
         [trial for trial in trials if trial.ok and fits(trial, trials, machine)] or [t for t in trials if t.ok]
     )
     best = min(usable, key=lambda trial: trial.job_s(calls))
     noise = min(max(WITHIN, spread(best.jobs_s(calls))), MOST_NOISE)
     near = [trial for trial in usable if trial.job_s(calls) <= best.job_s(calls) * (1 + _margin(trial, best, noise))]
-    weighed = all(trial.peak_pss_bytes is not None for trial in near)
-    return min(near, key=lambda trial: _cost(trial, weighed=weighed))
+    choices = [_Choice(site=site, base=base, best=trial, calls=calls) for trial in near]
+    worth = [choice for choice in choices if choice.pays or choice.leaner]
+    if not worth:
+        return _Choice(site=site, base=base, best=best, calls=calls)
+    weighed = all(choice.best.peak_pss_bytes is not None for choice in worth)
+    return min(worth, key=lambda choice: _cost(choice.best, weighed=weighed))
 
 
 def _margin(trial: Trial, best: Trial, noise: float) -> float:
@@ -147,8 +171,11 @@ def _cost(trial: Trial, *, weighed: bool) -> tuple[int, ...]:
 def _answer(choice: _Choice, trials: Sequence[Trial], machine: Machine) -> Recommendation:
     site, base, best = choice.site, choice.base, choice.best
     limit = limit_of(site, best, trials, machine, choice.calls)
+    if base.mix == SERIAL and not choice.pays and starved(site, trials, machine):
+        why = "other programs kept the CPUs busy during the trials, so they do not show what more workers bring"
+        return stay(base.mix, why, measured=True, decided=False, limit="noise")
     if best.mix == base.mix:
-        why = "no other mix was faster" if base.mix != SERIAL else _why_serial(site, trials, limit)
+        why = "no other mix was faster" if base.mix != SERIAL else _why_serial(site, trials)
         return stay(base.mix, why, measured=True, limit=limit)
     if not (choice.pays or choice.leaner):
         return stay(base.mix, _too_little(choice), measured=True, limit=limit, decided=not choice.open)
@@ -174,14 +201,15 @@ def _too_little(choice: _Choice) -> str:
     gain = choice.speedup.value
     if gain < MIN_SITE_GAIN:
         return (
-            f"the best mix tried, {choice.best.mix}, gains {gain:.2f}x, not the {MIN_SITE_GAIN}x a change should bring"
+            f"the best mix tried, {choice.best.mix}, gains {gain:.2f}x with its start-up, not the {MIN_SITE_GAIN}x a "
+            "change should bring"
         )
     whole = choice.script_speedup.value
     part = f"{choice.site.share:.0%} of its time"
     return f"{choice.best.mix} would gain {gain:.2f}x here, but the script only {whole:.2f}x, as this is {part}"
 
 
-def _why_serial(site: Site, trials: Sequence[Trial], limit: str) -> str:
+def _why_serial(site: Site, trials: Sequence[Trial]) -> str:
     """Serial won outright: say what the parallel mixes ran into."""
     calls = site.calls or 1
     parallel = [trial for trial in trials if trial.ok and trial.mix != SERIAL]
@@ -190,5 +218,4 @@ def _why_serial(site: Site, trials: Sequence[Trial], limit: str) -> str:
         return "no parallel mix could be run"
     nearest = min(parallel, key=lambda trial: trial.job_s(calls))
     ratio = nearest.job_s(calls) / serial.job_s(calls)
-    because = f" (limit: {limit})" if limit else ""
-    return f"every mix tried was slower, the nearest, {nearest.mix}, {ratio:.2f}x as long{because}"
+    return f"every mix tried was slower, the nearest, {nearest.mix}, {ratio:.2f}x as long with its start-up"

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from advisor.analyse.bound import nature_of
-from advisor.analyse.safety import is_random
+from advisor.analyse.safety import PAUSE, is_random
 from advisor.model.advice import Finding, Recommendation, Severity
 from advisor.model.machine import Machine
 from advisor.model.site import Site
 from advisor.model.trial import SERIAL, Trial
 from advisor.recommend.balance import current_mix
 from advisor.recommend.overhead import overhead_findings
-from advisor.recommend.trust import not_representative
+from advisor.recommend.trust import busy_machine, not_representative
 
 GIL_BOUND_PYTHON = 0.5
 """Part of a task that is Python code from which on the GIL caps threads at two."""
@@ -31,6 +31,7 @@ def site_findings(
         *_outcomes(trials),
         *_unsendable(site),
         *not_representative(site, trials),
+        *busy_machine(site, trials, machine),
     )
     return tuple(sorted(found, key=lambda finding: finding.code))
 
@@ -56,7 +57,7 @@ def _safety(site: Site) -> Iterable[Finding]:
     match site.safety.status:
         case "dependent":
             yield _finding("ADV301", "warning", f"each call needs the one before it: {told}", reasons=reasons)
-        case "unsafe":
+        case "unsafe" if PAUSE not in reasons:
             yield _finding("ADV302", "warning", f"calls change what they share: {told}", reasons=reasons)
         case "withheld":
             message = f"not replayed, because {told}; the advice is predicted, not measured"

@@ -25,7 +25,8 @@ def limit_of(site: Site, best: Trial, trials: Sequence[Trial], machine: Machine,
     if serial is None:
         return ""
     speedup = serial.job_s(calls) / best.job_s(calls)
-    return _tasks_limit(best, serial, speedup, calls) or _cpu_limit(site, best, speedup, machine)
+    escaped = any(trial.ok and trial.mix.processes > best.mix.processes for trial in trials)
+    return _tasks_limit(best, serial, speedup, calls) or _cpu_limit(site, best, speedup, machine, escaped=escaped)
 
 
 def _faster(trial: Trial, best: Trial, calls: int) -> bool:
@@ -41,14 +42,18 @@ def _tasks_limit(best: Trial, serial: Trial, speedup: float, calls: int) -> str:
     return "longest task" if speedup >= AT_LIMIT * ceiling else ""
 
 
-def _cpu_limit(site: Site, best: Trial, speedup: float, machine: Machine) -> str:
-    """The CPUs where they are full; else the GIL where the processes' threads take turns at Python code."""
+def _cpu_limit(site: Site, best: Trial, speedup: float, machine: Machine, *, escaped: bool) -> str:
+    """The CPUs where they are full; else the GIL where the processes' threads take turns at Python code.
+
+    `escaped`: more processes, each with a GIL of its own, were tried and were no faster, so that is not what binds.
+    """
     nature = nature_of(site.ledger)
     if not nature:
         return ""
     computing = nature["python"] + nature["native"]
     if speedup * computing >= AT_LIMIT * machine.usable_cpus:
         return "cores"
-    if machine.gil and speedup * nature["python"] >= AT_LIMIT * best.mix.processes and nature["python"] >= NOTABLE:
+    python_full = nature["python"] >= NOTABLE and speedup * nature["python"] >= AT_LIMIT * best.mix.processes
+    if machine.gil and python_full and not escaped:
         return "GIL"
     return "cores" if best.mix.workers >= machine.usable_cpus and computing >= 1 - NOTABLE else ""

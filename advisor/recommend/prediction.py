@@ -49,8 +49,9 @@ def predicted(site: Site, machine: Machine, script_wall_s: float, *, max_workers
         task_s=call_s(site),
         sendable=recorded.pickle_error is None,
         max_workers=max_workers or MAX_WORKERS,
+        child_cpus=site.child_cpus,
     )
-    before = predict(site.ledger, today, machine, site.calls, task_s=call_s(site))
+    before = predict(site.ledger, today, machine, site.calls, task_s=call_s(site), child_cpus=site.child_cpus)
     return _weighed(site, mix, _gain(site.share * script_wall_s, mix, speedup / before), today)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from advisor.analyse.bound import nature_of
 from advisor.analyse.choice import call_s
 from advisor.model.advice import Finding
+from advisor.model.machine import Machine
 from advisor.model.observation import Observation
 from advisor.model.site import Site
 from advisor.model.trial import SERIAL, Trial
@@ -19,8 +21,15 @@ TOO_SHORT_S = 0.2
 """A script shorter than this gives too few samples (200 a second) and little to gain."""
 IMPORT_SHARE = 0.5
 """Part of the run spent on imports from which on they are the thing to mend."""
-NOISY = 0.10
-"""Relative spread of serial repeats that makes comparing hard (pyperf warns at the same)."""
+COMPUTES = 0.9
+"""Part of a task on the CPU from which on a worker should keep a CPU of its own busy."""
+STARVED = 0.7
+"""Workers that got less than this of the CPUs they could use had to share them with other programs."""
+LONG_TASK_S = 1e-3
+LIGHT_BYTES_PER_S = 1e8
+"""Only of tasks longer than this, that send less than this, is it certain that handing out did not hold workers up."""
+ROUNDS = 2
+"""Tasks a worker at least, or idle workers in the last round pass for starved ones."""
 
 
 def representative(site: Site, trials: Sequence[Trial]) -> bool:
@@ -41,6 +50,38 @@ def not_representative(site: Site, trials: Sequence[Trial]) -> Iterable[Finding]
             severity="warning",
             message=f"a replayed call takes {ratio:.2f}x its time in the script: trials do not stand for the job",
             evidence={"replay_ratio": ratio, "run_call_s": call_s(site)},
+        )
+
+
+def starved(site: Site, trials: Sequence[Trial], machine: Machine) -> Trial | None:
+    """A trial whose processes had work for every CPU and did not get the CPUs: other programs had them."""
+    nature = nature_of(site.ledger)
+    if not nature or nature["python"] + nature["native"] < COMPUTES:
+        return None
+    return next((trial for trial in trials if _got_too_little(trial, machine)), None)
+
+
+def _got_too_little(trial: Trial, machine: Machine) -> bool:
+    mix, usable = trial.mix, min(trial.mix.workers, machine.cores)
+    if not trial.ok or mix.backend != "processes" or usable < 2 or trial.tasks < ROUNDS * mix.workers * mix.chunk:  # noqa: PLR2004
+        return False
+    wall_s = sum(trial.wall_s) / len(trial.wall_s)
+    light = trial.ipc_bytes <= LIGHT_BYTES_PER_S * wall_s and trial.cpu_s >= LONG_TASK_S * trial.tasks
+    return light and trial.cpu_s < STARVED * usable * wall_s
+
+
+def busy_machine(site: Site, trials: Sequence[Trial], machine: Machine) -> Iterable[Finding]:
+    """ADV402: workers that were ready to run and did not get the CPUs."""
+    trial = starved(site, trials, machine)
+    if trial is not None:
+        cpus = trial.cpu_s / (sum(trial.wall_s) / len(trial.wall_s))
+        usable = min(trial.mix.workers, machine.cores)
+        yield Finding(
+            code="ADV402",
+            severity="warning",
+            message=f"{trial.mix} got {cpus:.1f} of the {usable} CPUs they could use: other programs kept them busy, "
+            "or the workers waited for each other",
+            evidence={"mix": str(trial.mix), "cpus": cpus, "usable": usable},
         )
 
 

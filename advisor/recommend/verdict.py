@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from advisor.analyse.inline import EVENT_LOOP
+from advisor.analyse.safety import PAUSE
 from advisor.analyse.scaling import amdahl
 from advisor.model.advice import Finding, Interval, Recommendation, SiteAdvice
 from advisor.model.site import Site
@@ -17,10 +19,19 @@ OPEN_GAIN = 2.0
 
 
 def best_site(sites: Sequence[SiteAdvice]) -> str | None:
-    """Id of the site the verdict speaks of: the largest gain for the script, then one with trials, then the share."""
+    """Id of the site the verdict speaks of.
+
+    The largest gain for the script, then one with trials, then a row of calls before calls that come one at a time,
+    then the first of `sites`: the largest share, an outer site before what it encloses.
+    """
     ranked = [entry for entry in sites if entry.recommendation is not None]
-    top = max(ranked, key=lambda entry: (_script_gain(entry), bool(entry.trials), entry.site.share), default=None)
+    top = max(ranked, key=lambda entry: (_script_gain(entry), bool(entry.trials), _is_row(entry.site)), default=None)
     return top.site.id if top is not None else None
+
+
+def _is_row(site: Site) -> bool:
+    """True for calls of a loop or a pool: the ones that could be shared out."""
+    return site.recorded is not None and (site.recorded.in_loop or site.recorded.kind == "pool")
 
 
 def verdict(
@@ -28,6 +39,8 @@ def verdict(
 ) -> str:
     """The sentence for people; `best` is the id of the site to speak of, `findings` those of the whole run."""
     entry = next((entry for entry in sites if entry.site.id == best and entry.recommendation is not None), None)
+    if entry is not None and not entry.trials and any(finding.code == "ADV404" for finding in findings):
+        entry = None
     said = _of_site(entry.site, entry.recommendation) if entry and entry.recommendation else _nothing(findings)
     return _after_failure(script_exit) + said
 
@@ -36,7 +49,7 @@ def name_of(site: Site) -> str:
     """Name a site for people: "`fetch` (scraper.py:12)", or "the loop in `main` (scraper.py:12)" for other code."""
     place = f"({Path(site.file).name}:{site.line})"
     if site.kind == "inline":
-        what = "the loop" if site.callee == "(loop)" else "the code"
+        what = {"(loop)": "the loop", EVENT_LOOP: "the event loop"}.get(site.callee, "the code")
         where = f" in `{site.function}`" if site.function != "<module>" else ""
         return f"{what}{where} {place}"
     return f"`{site.callee}` {place}"
@@ -73,6 +86,8 @@ def _keep(site: Site, advice: Recommendation, today: WorkerMix) -> str:
     match site.safety.status:
         case "dependent":
             why = "cannot be shared out, as each call needs the one before"
+        case "unsafe" if PAUSE in site.safety.reasons:
+            return f"Stay serial: {name_of(site)} {advice.reason.removeprefix('it ')}."
         case "unsafe":
             why = "is not safe to run side by side"
         case _:

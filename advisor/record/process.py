@@ -115,11 +115,13 @@ class AgentProcess:
             with contextlib.suppress(OSError):
                 os.close(fd)
         code: int | None = None
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            code = self.child.wait(grace_s)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.child.pid, signal.SIGKILL)
-        self.child.wait()
-        for file in self.held_back:
-            file.close()
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self.child.wait(grace_s)
+        finally:  # an impatient Ctrl-C comes here as well
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.child.pid, signal.SIGKILL)
+            self.child.wait()
+            for file in self.held_back:
+                file.close()
         return code

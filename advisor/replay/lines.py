@@ -15,10 +15,7 @@ LINES_KEPT = 40
 def replayed_lines(
     stage: RemoteStage, site: str, places: Iterable[tuple[str, int]], *, limit_s: float, library: str
 ) -> tuple[Line, ...]:
-    """The most expensive lines of the site's functions, those that hold one of `places` (file, line).
-
-    """The most expensive lines of the functions of a site, those that hold one of `places` (file, line).
-    """
+    """The most expensive lines of the site's functions, those that hold one of `places` (file, line)."""
     counts = stage.lines(site, places, limit_s=limit_s, library=library)
     total_s = sum(count.time_s for count in counts)
     ranked = sorted((count for count in counts if count.hits), key=lambda count: -count.time_s)[:LINES_KEPT]

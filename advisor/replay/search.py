@@ -97,7 +97,7 @@ class _Search:
         found = self.book.add(self.stage.run(request))
         if not found.ok:
             return False
-        self.sizing = replace(self.sizing, task_s=max(found.wall_s[-1] / found.tasks, 1e-9))
+        self.sizing = self.sizing.measured(max(found.wall_s[-1] / found.tasks, 1e-9), found.tasks)
         if self.sizing.tasks(SERIAL, 1.0) > 2 * found.tasks:
             self.book.forget(SERIAL)
             again = self.trial(SERIAL)

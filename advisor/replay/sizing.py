@@ -11,6 +11,10 @@ from advisor.replay.protocol import Plan
 TRIAL_SHARE = 0.05
 """Share of the budget one trial may be expected to take: about six look round, eight make three rounds of repeats
 (parallel ones are shorter), and four weigh memory."""
+COVER_SHARE = 0.20
+"""Share of the budget one trial of all recorded calls may take: serial is repeated three times."""
+UNEVEN = 1.25
+"""A first trial this far from run 1's time per call, either way, did not hold a fair sample of the tasks."""
 PROBE_SHARE = 0.02
 """Share of the budget for the very first trial, when the time per call is only an estimate."""
 SHORTEST_S = 0.2
@@ -37,10 +41,14 @@ START_S: dict[Backend, float] = {"serial": 0.0, "threads": 1e-4, "processes": 0.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizing:
-    """Sizes trials of a plan from the seconds one task takes."""
+    """Sizes trials of a plan from the seconds one task takes.
+
+    `cover` asks for all recorded calls in every trial, where that fits: tasks so uneven that a part is not the whole.
+    """
 
     plan: Plan
     task_s: float
+    cover: bool = False
 
     def first(self) -> int:
         """Tasks of the first serial trial: all where they are few and short, else enough to time one well."""
@@ -57,9 +65,17 @@ class Sizing:
         cap_s = max(SHORTEST_S, TRIAL_SHARE * self.plan.budget_s)
         if self.plan.calls * self.task_s / speedup <= cap_s:
             return min(self.plan.calls, MOST_TASKS)
+        if self.cover and self.plan.sampled * self.task_s / speedup <= COVER_SHARE * self.plan.budget_s:
+            return min(self.plan.sampled, self.plan.calls)
         fair = mix.workers * mix.chunk
         rounds = min(max(1, math.floor(LONGEST_CAPS * cap_s * speedup / self.task_s / fair)), ROUNDS)
         return self._whole(max(rounds * fair, cap_s * speedup / self.task_s), fair)
+
+    def measured(self, task_s: float, tasks: int) -> Sizing:
+        """With the seconds a task took in a first trial of so many `tasks`."""
+        ratio = task_s / self.plan.per_call_s
+        uneven = tasks < min(self.plan.sampled, self.plan.calls) and not 1 / UNEVEN <= ratio <= UNEVEN
+        return replace(self, task_s=self.plan.per_call_s if uneven else task_s, cover=uneven)
 
     def memory_tasks(self, mix: WorkerMix, speedup: float) -> int:
         """Tasks of a memory trial: every worker busy a few times is enough to see the peak."""

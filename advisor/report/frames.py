@@ -41,9 +41,9 @@ FUNCTION_COLUMNS = ("function", "file", "line", "calls", "complete")
 
 
 def sites(advice: Advice) -> pd.DataFrame:
-    """Hot sites, the one that takes most time first."""
+    """Hot sites in the order of the advice: the one that takes most time first, an outer one before its inner ones."""
     found = [_site_row(entry, entry.site.id == advice.best) for entry in advice.sites]
-    return _frame(found, SITE_COLUMNS).sort_values("share", ascending=False, kind="stable", ignore_index=True)
+    return _frame(found, SITE_COLUMNS)
 
 
 def trials(entry: SiteAdvice) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from advisor.report import frames, words
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from advisor.model.advice import Advice, SiteAdvice
+    from advisor.model.advice import Advice, Recommendation, SiteAdvice
 
 Cells = tuple[str, ...]
 DEFAULT_WIDTH = 80
@@ -60,16 +60,13 @@ class _Page:
         advised = best.recommendation if best is not None else None
         if best is None or advised is None:
             return ""
-        reason = words.printable(advised.reason)
-        if not advised.decided:
-            return f"Undecided: {reason}."
-        if not advised.measured and advised.mix == frames.today_mix(best):
-            return f"Not measured, no trial gave a figure: {reason}."
-        if not advised.measured:
-            gains = f"{words.gain(advised.speedup)} the site, {words.gain(advised.script_speedup)} the script"
-            return f"PREDICTED, not measured ({advised.mix}: {gains}): {reason}."
         limit = f" Limited by: {words.printable(advised.limit)}." if advised.limit else ""
-        return f"Measured in {words.runs(best.trials)}: {reason}.{limit}"
+        return f"{_ground(best, advised)}{self._unsaid(advised.reason)}.{limit}"
+
+    def _unsaid(self, reason: str) -> str:
+        """The reason, where the verdict has not given it already."""
+        said = reason.partition(" (")[0] in self.advice.verdict
+        return "" if said or not reason else f": {words.printable(reason)}"
 
     def _script_error(self) -> str:
         ended = self.advice.exit
@@ -142,10 +139,17 @@ class _Page:
         return "\n".join(self._finding(row) for row in frames.rows(frames.findings(self.advice, tried=True)))
 
     def _finding(self, row: frames.Row) -> str:
-        head = f"{row.code} {row.severity}: "
+        head = f"{row.code} {row.severity}{self._of_other_site(row.site)}: "
         text = self._wrap(head + words.printable(row.message), indent="  ")
         painted = self._paint(head, SEVERITY_COLOR[row.severity])
         return painted + text[len(head) :] if text.startswith(head) else text
+
+    def _of_other_site(self, site_id: str | None) -> str:
+        """Whose finding it is, where it is not the best site's or the whole run's."""
+        entry = next((entry for entry in self.advice.sites if entry.site.id == site_id), None)
+        if entry is None or entry is self.advice.best_site:
+            return ""
+        return f" ({words.cut(words.printable(entry.site.callee), self.width // 4)}, line {entry.site.line})"
 
     def _cost(self) -> str:
         cost, base = self.advice.cost, self.advice.baseline
@@ -169,6 +173,15 @@ class _Page:
 
     def _paint(self, text: str, code: str) -> str:
         return f"{code}{text}{PLAIN}" if self.color and code and text else text
+
+
+def _ground(best: SiteAdvice, advised: Recommendation) -> str:
+    """What an answer rests on, in a few words."""
+    if not advised.measured:
+        stays = advised.mix == frames.today_mix(best)
+        gains = f"{words.gain(advised.speedup)} the site, {words.gain(advised.script_speedup)} the script"
+        return "Not measured: no trials" if stays else f"PREDICTED, not measured ({advised.mix}: {gains})"
+    return f"{'Measured' if advised.decided else 'Undecided'} in {words.runs(best.trials)}"
 
 
 def _legend(best: SiteAdvice) -> str:

@@ -103,7 +103,7 @@ def test_a_call_inside_a_call_of_its_site_is_counted_but_no_task(recorder: Recor
 
 def test_sampling_sparsely_is_seen_by_the_source(recorder: Recorder) -> None:
     site = new_site(recorder)
-    setattr(builtins, site.tally.tick_name, site.tick)
+    setattr(builtins, site.tally.tick_name, site.tally.tick)
     try:
         for number in range(OFF_AFTER_CALLS + 1):
             through(site, identity, number)

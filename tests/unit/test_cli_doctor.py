@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import builders
 import pytest
 
-from advisor.cli import checks, doctor, main
+from advisor.cli import access, checks, doctor, main
 from advisor.errors import InterpreterError
 from advisor.observe import interpreter
+from advisor.observe.machine import Limits
 from advisor.report import codes
 
 if TYPE_CHECKING:
@@ -35,23 +36,23 @@ def test_one_core_and_little_memory_come_with_a_cure():
 def test_the_ptrace_cure_fits_the_yama_scope(tmp_path: Path, scope: str, cure: str):
     yama = tmp_path / "ptrace_scope"
     yama.write_text(f"{scope}\n")
-    assert cure in checks.ptrace_cure(yama, marks=())
+    assert cure in access.ptrace_cure(yama, marks=())
 
 
 @LINUX
 def test_the_ptrace_cure_in_a_container_is_its_capability(tmp_path: Path):
-    assert "SYS_PTRACE" in checks.ptrace_cure(tmp_path / "none", marks=(tmp_path,))
+    assert "SYS_PTRACE" in access.ptrace_cure(tmp_path / "none", marks=(tmp_path,))
 
 
 def test_no_pyspy_is_a_warning_with_its_cure():
-    assert checks.tracing(None).cure == "pip install py-spy"
+    assert access.tracing(None).cure == "pip install py-spy"
 
 
 def test_a_pyspy_that_refuses_is_quoted(tmp_path: Path):
     refusing = tmp_path / "py-spy"
     refusing.write_text("#!/bin/sh\necho 'Permission Denied: try sudo' >&2\nexit 1\n")
     refusing.chmod(0o755)
-    found = checks.tracing(str(refusing))
+    found = access.tracing(str(refusing))
     assert found.status == "warning"
     assert "Permission Denied: try sudo" in found.found
 
@@ -59,6 +60,38 @@ def test_a_pyspy_that_refuses_is_quoted(tmp_path: Path):
 def test_a_busy_machine_is_told():
     assert checks.load(2, lambda: (0.4, 0, 0)).status == "ok"
     assert checks.load(2, lambda: (3.0, 0, 0)).status == "warning"
+
+
+def test_limits_of_the_control_group_are_named():
+    found = list(checks.machine_checks(builders.MACHINE, Limits(cpus=1.5, memory_bytes=2_000_000_000)))
+    assert "quota 1.5" in found[0].found
+    assert "limit 2.0 GB" in found[1].found
+
+
+@pytest.mark.parametrize(("scope", "status"), [("0", "ok"), ("1", "ok"), ("2", "warning"), ("3", "warning")])
+def test_the_yama_scope_is_named(tmp_path: Path, scope: str, status: str):
+    yama = tmp_path / "ptrace_scope"
+    yama.write_text(scope)
+    assert [(check.status, check.found[0]) for check in access.ptrace_scope(yama)] == [(status, scope)]
+    assert list(access.ptrace_scope(tmp_path / "none")) == []
+
+
+def test_waits_that_cannot_be_read_come_with_a_cure(tmp_path: Path):
+    assert access.waits(proc=tmp_path).cure
+
+
+def test_a_folder_for_reports_that_cannot_be_written_comes_with_a_cure(tmp_path: Path):
+    assert access.reports(tmp_path / "new").status == "ok"
+    (tmp_path / "file").write_text("")
+    assert "--output" in access.reports(tmp_path / "file").cure
+
+
+def test_identical_arms_that_differ_are_told():
+    lengths = [1.0, 1.07, 1.07, 1.0] * (checks.SPIN_COUNT // 4)
+    readings = (reading for length in lengths for reading in (0.0, length))
+    found = checks.noise(readings.__next__)
+    assert found.status == "warning"
+    assert "false difference 7%" in found.found
 
 
 @pytest.mark.parametrize(("slow_turns", "status"), [(2, "ok"), (10, "warning")])
@@ -75,7 +108,7 @@ def test_an_interpreter_that_cannot_host_a_run_exits_2(
         raise InterpreterError("/x is Python 2.7", cure="choose a newer one")
 
     monkeypatch.setattr(interpreter, "choose_interpreter", refuse)
-    monkeypatch.setattr(checks, "tracing", lambda _: checks.Check(name="py-spy", status="ok", found=""))
+    monkeypatch.setattr(access, "tracing", lambda _: checks.Check(name="py-spy", status="ok", found=""))
     monkeypatch.setattr(checks, "noise", lambda: checks.Check(name="noise", status="ok", found=""))
     assert main(["doctor"]) == 2
     assert "choose a newer one" in capsys.readouterr().out

@@ -44,7 +44,7 @@ def test_hostile_text_reaches_the_terminal_spelled_out():
 
 def test_staying_as_it_is_without_a_trial_is_no_prediction():
     text = terminal.render(builders.unmeasured())
-    assert "Not measured, no trial gave a figure" in text
+    assert "Not measured: no trials" in text
     assert "PREDICTED" not in text
 
 

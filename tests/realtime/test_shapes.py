@@ -1,0 +1,167 @@
+"""Shapes that scripts have, run for real: which call the verdict names, what it says of it, never how many seconds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BUDGET_S = "3"
+TIMEOUT_S = 60
+"""Two runs of about a second and trials of three, on a machine that is busy with other things."""
+
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(TIMEOUT_S + 10)]
+
+
+def _advice(source: str, folder: Path, environment: dict[str, str]) -> dict[str, Any]:
+    """The advice file of a script with this source."""
+    script = folder / "shape.py"
+    script.write_text(textwrap.dedent(source), encoding="utf-8")
+    file = folder / "advice.json"
+    options = ["--quiet", "--budget", BUDGET_S, "--json", str(file), "--output", str(folder)]
+    subprocess.run(
+        [sys.executable, "-m", "advisor", *options, str(script)],
+        env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+    )  # fmt: skip
+    advice: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return advice
+
+
+def _spoken_of(advice: dict[str, Any]) -> dict[str, Any]:
+    """The site the verdict speaks of."""
+    best: dict[str, Any] = next(site for site in advice["sites"] if site["id"] == advice["recommendation"]["site"])
+    return best
+
+
+def test_a_decorated_function_is_named_where_the_user_calls_it(tmp_path: Path, environment: dict[str, str]) -> None:
+    source = """\
+        import functools, time
+        def retried(function):
+            @functools.wraps(function)
+            def wrapper(*args):
+                for attempt in range(3):
+                    return function(*args)
+            return wrapper
+        @retried
+        def fetch(k):
+            time.sleep(0.03)
+            return k
+        print(sum([fetch(k) for k in range(30)]))
+        """
+    site = _spoken_of(_advice(source, tmp_path, environment))
+    assert (site["callee"], site["line"], site["calls"]) == ("fetch", 12, 30)
+    assert (site["bound"], site["detail"]) == ("io-wait", "sleep")
+    assert (site["recommendation"]["backend"], site["recommendation"]["measured"]) == ("threads", True)
+
+
+def test_a_sleep_that_polls_is_no_work_for_threads(tmp_path: Path, environment: dict[str, str]) -> None:
+    source = """\
+        import time
+        began = time.monotonic()
+        while time.monotonic() - began < 0.9:
+            time.sleep(0.02)
+        """
+    site = _spoken_of(_advice(source, tmp_path, environment))
+    assert site["callee"] == "time.sleep"
+    assert site["safety"]["status"] == "unsafe"
+    assert site["recommendation"]["backend"] == "serial"
+
+
+def test_pages_that_name_the_next_page_are_dependent(tmp_path: Path, environment: dict[str, str]) -> None:
+    source = """\
+        import time
+        def fetch(token):
+            time.sleep(0.03)
+            return {"next": token + 1 if token < 30 else None}
+        page = fetch(0)
+        while page["next"] is not None:
+            page = fetch(page["next"])
+        """
+    site = _spoken_of(_advice(source, tmp_path, environment))
+    assert (site["callee"], site["safety"]["status"]) == ("fetch", "dependent")
+    assert "page['next']" in site["safety"]["reasons"][0]
+    assert site["recommendation"]["backend"] == "serial"
+
+
+def test_a_cache_filled_inside_the_call_is_named(tmp_path: Path, environment: dict[str, str]) -> None:
+    source = """\
+        CACHE = {}
+        def squares(n):
+            CACHE[n] = sum(i * i for i in range(300_000 + n))
+            return CACHE[n]
+        print(len([squares(n) for n in range(30)]))
+        """
+    site = _spoken_of(_advice(source, tmp_path, environment))
+    assert (site["callee"], site["safety"]["status"], site["calls"]) == ("squares", "unsafe", 30)
+    assert "CACHE" in site["safety"]["reasons"][0]
+
+
+def test_of_nested_loops_the_outer_one_is_advised_on(tmp_path: Path, environment: dict[str, str]) -> None:
+    source = """\
+        def parse(line):
+            return sum(i * line % 7 for i in range(1500))
+        def read(number):
+            total = 0
+            for line in range(1000):
+                total += parse(line + number)
+            return total
+        print(sum([read(number) for number in range(8)]))
+        """
+    advice = _advice(source, tmp_path, environment)
+    counted = {site["callee"]: site["calls"] for site in advice["sites"]}
+    assert (counted["read"], counted["parse"]) == (8, 8000)
+    assert [site["callee"] for site in advice["sites"]][0] == "read"
+    assert _spoken_of(advice)["callee"] == "read"
+
+
+def test_children_that_compute_are_predicted_no_faster_than_the_cores(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    source = """\
+        import subprocess, sys
+        for _ in range(12):
+            subprocess.run([sys.executable, "-S", "-c", "sum(i * i for i in range(900_000))"])
+        """
+    advice = _advice(source, tmp_path, environment)
+    site = _spoken_of(advice)
+    assert (site["detail"], site["safety"]["status"]) == ("child-process", "withheld")
+    assert site["recommendation"]["measured"] is False
+    assert site["recommendation"]["speedup"]["value"] <= 1.3 * advice["machine"]["usable_cpus"]
+
+
+def test_an_event_loop_is_no_loop_to_share_out(tmp_path: Path, environment: dict[str, str]) -> None:
+    source = """\
+        import asyncio
+        async def main():
+            for _ in range(40):
+                await asyncio.sleep(0.02)
+        asyncio.run(main())
+        """
+    site = _spoken_of(_advice(source, tmp_path, environment))
+    assert site["callee"] == "(event loop)"
+    assert site["recommendation"]["backend"] == "serial"
+    assert "asyncio.gather" in site["recommendation"]["reason"]
+
+
+def test_threads_of_the_scripts_own_are_compared_with_more(tmp_path: Path, environment: dict[str, str]) -> None:
+    source = """\
+        import time
+        from concurrent.futures import ThreadPoolExecutor
+        def fetch(k):
+            time.sleep(0.1)
+            return k
+        with ThreadPoolExecutor(4) as pool:
+            futures = [pool.submit(fetch, k) for k in range(40)]
+            print(sum(future.result() for future in futures))
+        """
+    advice = _advice(source, tmp_path, environment)
+    site = _spoken_of(advice)
+    assert (site["callee"], site["kind"], site["current"]["threads_per_process"]) == ("fetch", "pool", 4)
+    assert site["recommendation"]["backend"] == "threads"
+    assert site["recommendation"]["threads_per_process"] > 4
+    assert not [other for other in advice["sites"] if other["callee"].endswith("result")]
