@@ -69,7 +69,8 @@ class Pools:
                 bound = signature.bind(*args, **kwargs)
             except TypeError:  # the method itself will say so
                 return plain(*args, **kwargs)
-            site = self.site(bound, sys._getframe(1))
+            complete = _name_of_function(bound) in bound.arguments  # as above, on 3.13
+            site = self.site(bound, sys._getframe(1)) if complete else None
             if site is None:
                 return plain(*args, **kwargs)
             with self.outermost():

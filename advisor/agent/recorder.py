@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .effects import Effects
     from .values import Function, Value
 
+_PART = 1 / 3  # of what is left of the allowance, for each site
 # Functions of these look at the frame that calls them, and must find the user's.
 _FRAME_READERS = frozenset({"abc", "collections", "dataclasses", "enum", "inspect", "logging"}) | {
     "sys",
@@ -22,14 +23,25 @@ _FRAME_READERS = frozenset({"abc", "collections", "dataclasses", "enum", "inspec
 
 
 class Allowance:
-    """How long recording may take in all; what is over is not recorded, and the script goes on."""
+    """How long recording may take in all; what is over is not recorded, and the script goes on.
 
-    def __init__(self, seconds: float) -> None:
+    A site that comes later must find something left: each may spend a part of what the ones before it left.
+    """
+
+    def __init__(self, seconds: float, whole: Allowance | None = None) -> None:
+        """`whole` is what this one is a part of."""
         self.left_s = seconds
+        self.whole = whole
+
+    def part(self) -> Allowance:
+        """What one more site may spend."""
+        return Allowance(self.left_s * _PART, self)
 
     def spend(self, seconds: float) -> None:
         """Take `seconds` off."""
         self.left_s -= seconds
+        if self.whole is not None:
+            self.whole.left_s -= seconds
 
 
 class Recorder:

@@ -27,6 +27,8 @@ WITNESS_CALLS = 4  # calls whose arguments, globals and files are compared befor
 OFF_AFTER_CALLS = 2_000  # a site called this often ...
 OFF_BELOW_S = 100e-6  # ... for less than this each is sampled from then on
 _DIGEST_S = 0.05  # a result that takes longer than this to digest is not digested again at its site
+_LEAST_CALLS = 2  # kept of a site even where the allowance is spent
+_LONG_CALL_S = 1e-3
 _PICKLE_AT_LEAST_S = 0.5  # what the first pickle of a site may take, whatever is left of the allowance
 _DEFERRED = frozenset({types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType})
 
@@ -59,6 +61,7 @@ class Site:
         self.wrap_name = f"_advisor_wrap_{self.id}"
         self.tally = Tally(f"_advisor_tick_{self.id}")
         self.traced_s = 0.0
+        self.allowance = recorder.allowance  # a part of it from the first call on
         self.sample = Sample()
         self.marks = Marks()
         self.target: Function | None = None
@@ -132,7 +135,7 @@ class Site:
                 self.traced_s += (time.perf_counter() - began) * self.tally.period
                 self.inside.discard(thread)
             stack.pop()
-            if written is not None:
+            if witness is not None or written is not None:
                 self.look_at_writes(witness, written)
         self.after(task, witness, result, args, kwargs)
         return result
@@ -143,10 +146,11 @@ class Site:
         """Record what is known before the call: task, witness and bytes written so far, where it is chosen."""
         if self.target is None:
             self.target = function
+            self.allowance = self.recorder.allowance.part()
         self.marks.given(args, kwargs)
         slot = self.sample.choose()
-        allowance = self.recorder.allowance
-        if slot is None or allowance.left_s <= 0:
+        allowance = self.allowance
+        if slot is None or (allowance.left_s <= 0 and len(self.sample.tasks) >= _LEAST_CALLS):
             return None, None, None
         began = time.perf_counter()
         task = self.sample.capture(index, function, args, kwargs, max(_PICKLE_AT_LEAST_S, allowance.left_s))
@@ -156,9 +160,10 @@ class Site:
         if self.witnessed < WITNESS_CALLS:
             self.witnessed += 1
             witness = Witness(function, args, kwargs, self.recorder.effects.open_files)
-        written = written_bytes()
+        # For calls of microseconds the look would be the larger part; if those write, the first ones do.
+        written = written_bytes() if witness is not None or self.traced_s > self.tally.calls * _LONG_CALL_S else None
         allowance.spend(time.perf_counter() - began)
-        return task, witness, -1 if written is None else written
+        return task, witness, written
 
     def after(
         self, task: Task | None, witness: Witness | None, result: object, args: Arguments, kwargs: Keywords
@@ -168,7 +173,7 @@ class Site:
             self.deferred = True
             return
         self.marks.results.add(result, args, kwargs)
-        if task is None or self.recorder.allowance.left_s <= 0:
+        if task is None or self.allowance.left_s <= 0:
             return
         began = time.perf_counter()
         if witness is not None:
@@ -178,18 +183,18 @@ class Site:
             task.digest = digest(result)
             self.digesting = time.perf_counter() - digested < _DIGEST_S
         self.sample.weigh(result)
-        self.recorder.allowance.spend(time.perf_counter() - began)
+        self.allowance.spend(time.perf_counter() - began)
 
-    def look_at_writes(self, witness: Witness | None, before: int) -> None:
+    def look_at_writes(self, witness: Witness | None, before: int | None) -> None:
         """Note writes that raised no audit event: by native code, or to files that were open already."""
         began = time.perf_counter()
         if witness is not None:
             for path in witness.files_written():
                 self.notes.add("file-write", f"writes to {path}, which was open already")
         after = written_bytes()
-        if after is not None and 0 <= before < after and not self.notes.seen:
+        if before is not None and after is not None and before < after and not self.notes.seen:
             self.notes.add("file-write", f"wrote {after - before} bytes through native code")
-        self.recorder.allowance.spend(time.perf_counter() - began)
+        self.allowance.spend(time.perf_counter() - began)
 
     # --- tasks that run in another process ----------------------------------------------------------
 

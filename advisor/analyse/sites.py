@@ -13,7 +13,7 @@ from advisor.analyse.ledger import Tally, tally
 from advisor.analyse.lines import HotLine, hot_lines, import_seconds, observed_wall_s, site_lines
 from advisor.analyse.match import Hits, match
 from advisor.analyse.safety import assess
-from advisor.model.observation import Observation
+from advisor.model.observation import Observation, Stack
 from advisor.model.recording import RecordedSite, Recording
 from advisor.model.site import Bound, Safety, Site
 
@@ -58,17 +58,25 @@ def build(observation: Observation, recording: Recording | None, *, allow_effect
     places = inlines(observation, seen.summed, covered, MIN_INLINE_SHARE * observed_wall_s(observation))
     loose = [_inline(seen, place, number) for number, place in enumerate(places, start=1)]
     working = [found for found in loose if found.site.ledger.lock < WAITING_SHARE]
-    tasks = [found for found in many if not _waits_for_workers(observation, found)]
+    tasks = [found for found in many if not _waits_for_workers(seen, found)]
     sites = _with_parents(seen.summed, (tasks + working) or hot)
     return _outer_first(sites)
 
 
-def _waits_for_workers(observation: Observation, found: _Found) -> bool:
+def _waits_for_workers(seen: _Seen, found: _Found) -> bool:
     """True for `future.result()` and its like: the time is that of the workers, which have sites of their own."""
     if found.site.kind == "pool" or found.site.ledger.lock < WAITING_SHARE:
         return False
-    below = ((observation.stacks[stack][hit.depth + 1 :]) for stack, hit in found.hits.items())
-    return all(frames and frames[0].file.endswith(WAITING_FILES) for frames in below)
+    stacks = seen.observation.stacks
+    below = {stack: stacks[stack][hit.depth + 1 :] for stack, hit in found.hits.items()}
+    waiting = {stack: found.hits[stack] for stack, frames in below.items() if _is_waiting(frames)}
+    return seen.summed.thread_s(weights(waiting)) >= WAITING_SHARE * seen.summed.thread_s(weights(found.hits))
+
+
+def _is_waiting(below: Stack) -> bool:
+    """True where the first code that is not the user's own is the standard library's waiting."""
+    first = next((frame for frame in below if not frame.own), None)
+    return first is not None and first.file.endswith(WAITING_FILES)
 
 
 def _outer_first(sites: Sequence[Site]) -> tuple[Site, ...]:

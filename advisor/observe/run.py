@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from advisor.errors import ObserveError
 from advisor.model.observation import Observation
 from advisor.model.target import Target
 from advisor.observe.inprocess import sampler_calls
@@ -24,6 +25,9 @@ Progress = Callable[[float], None]
 _PROGRESS_EVERY_S = 0.2
 
 _SAMPLES = "samples.jsonl"
+
+# A run that long has a stack: it is sampled at 100 Hz, ten times slower in a crowd of threads.
+_SEEN_S = 0.5
 
 
 def observe(
@@ -67,7 +71,14 @@ def _watched_run(
     launched.open_gate(config)
     with _ticking(progress):
         ended, wall_s, usage = launched.wait()
-    return watch.finish(ended, wall_s, rusage=usage, sampled=None if watch.permitted else samples)
+    observation = watch.finish(ended, wall_s, rusage=usage, sampled=None if watch.permitted else samples)
+    if not observation.stacks and wall_s > _SEEN_S:
+        raise ObserveError(
+            "the script ran, but nothing was seen of it",
+            why=f"what the recorders wrote into {samples.parent.parent} is missing: it may be full",
+            cure="free some space, or set TMPDIR to a folder that has some",
+        )
+    return observation
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -67,7 +66,7 @@ def advise(options: AdviseOptions, progress: Progress) -> Advice:
 def _temporary_folder() -> Iterator[Path]:
     """A folder that is gone afterwards; raises AdvisorError where none can be made."""
     try:
-        folder = tempfile.TemporaryDirectory(prefix="advise-", ignore_cleanup_errors=True)  # removed by the `with` below
+        folder = tempfile.TemporaryDirectory(prefix="advise-", ignore_cleanup_errors=True)
     except OSError as error:
         cure = "free some space, or set TMPDIR to a folder you can write to"
         raise AdvisorError("no temporary file can be written", why=error.strerror or str(error), cure=cure) from error
@@ -85,9 +84,10 @@ def _target(options: AdviseOptions, python: str) -> Target:
 
 def _check_working_folder() -> None:
     try:
-        os.getcwd()
+        Path.cwd()
     except FileNotFoundError as error:
-        raise TargetError("the working folder is gone", why="it was deleted or replaced", cure="cd to another") from error
+        what, why = "the working folder is gone", "it was deleted or replaced"
+        raise TargetError(what, why=why, cure="cd to another") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

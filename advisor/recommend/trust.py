@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from advisor.analyse.bound import nature_of
 from advisor.analyse.choice import call_s
@@ -11,6 +12,7 @@ from advisor.model.machine import Machine
 from advisor.model.observation import Observation
 from advisor.model.site import Site
 from advisor.model.trial import SERIAL, Trial
+from advisor.recommend.margins import MIN_SITE_GAIN
 
 REPRESENTATIVE = 2.0
 """Replayed calls within this factor of run 1's time per call count as the same work."""
@@ -54,27 +56,30 @@ def not_representative(site: Site, trials: Sequence[Trial]) -> Iterable[Finding]
 
 
 def starved(site: Site, trials: Sequence[Trial], machine: Machine) -> Trial | None:
-    """A trial whose processes had work for every CPU and did not get the CPUs: other programs had them."""
+    """A trial of processes that did not get the CPUs they had work for, and would have paid if they had."""
     nature = nature_of(site.ledger)
-    if not nature or nature["python"] + nature["native"] < COMPUTES:
+    serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
+    if serial is None or not nature or nature["python"] + nature["native"] < COMPUTES:
         return None
-    return next((trial for trial in trials if _got_too_little(trial, machine)), None)
+    task_s = median(serial.wall_s) / serial.tasks
+    return next((trial for trial in trials if _got_too_little(trial, task_s, machine)), None)
 
 
-def _got_too_little(trial: Trial, machine: Machine) -> bool:
+def _got_too_little(trial: Trial, task_s: float, machine: Machine) -> bool:
     mix, usable = trial.mix, min(trial.mix.workers, machine.cores)
     if not trial.ok or mix.backend != "processes" or usable < 2 or trial.tasks < ROUNDS * mix.workers * mix.chunk:  # noqa: PLR2004
         return False
-    wall_s = sum(trial.wall_s) / len(trial.wall_s)
+    wall_s = median(trial.wall_s)
     light = trial.ipc_bytes <= LIGHT_BYTES_PER_S * wall_s and trial.cpu_s >= LONG_TASK_S * trial.tasks
-    return light and trial.cpu_s < STARVED * usable * wall_s
+    would_pay = task_s * trial.tasks >= MIN_SITE_GAIN * trial.cpu_s / usable
+    return light and would_pay and trial.cpu_s < STARVED * usable * wall_s
 
 
 def busy_machine(site: Site, trials: Sequence[Trial], machine: Machine) -> Iterable[Finding]:
     """ADV402: workers that were ready to run and did not get the CPUs."""
     trial = starved(site, trials, machine)
     if trial is not None:
-        cpus = trial.cpu_s / (sum(trial.wall_s) / len(trial.wall_s))
+        cpus = trial.cpu_s / median(trial.wall_s)
         usable = min(trial.mix.workers, machine.cores)
         yield Finding(
             code="ADV402",

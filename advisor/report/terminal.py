@@ -180,7 +180,8 @@ def _ground(best: SiteAdvice, advised: Recommendation) -> str:
     if not advised.measured:
         stays = advised.mix == frames.today_mix(best)
         gains = f"{words.gain(advised.speedup)} the site, {words.gain(advised.script_speedup)} the script"
-        return "Not measured: no trials" if stays else f"PREDICTED, not measured ({advised.mix}: {gains})"
+        trials = "its trials do not stand for the job" if best.trials else "no trials"
+        return f"Not measured: {trials}" if stays else f"PREDICTED, not measured ({advised.mix}: {gains})"
     return f"{'Measured' if advised.decided else 'Undecided'} in {words.runs(best.trials)}"
 
 

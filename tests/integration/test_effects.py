@@ -77,8 +77,10 @@ FILES = {
         "database",
     ),
     "sqlite silenced": (
-        "con = sqlite3.connect('db', check_same_thread=False)\ncon.set_trace_callback(None)\n"
-        "con.execute('create table t(x)')\ncon.commit()",
+        (
+            "con = sqlite3.connect('db', check_same_thread=False)\ncon.set_trace_callback(None)\n"
+            "con.execute('create table t(x)')\ncon.commit()"
+        ),
         "con.execute('insert into t values (1)')\ncon.commit()",
         "file-write",
     ),
@@ -113,8 +115,10 @@ FILES = {
         "file-write",
     ),
     "native stream from before": (
-        "libc = ctypes.CDLL(None)\nlibc.fopen.restype = ctypes.c_void_p\nout = libc.fopen(b'log', b'w')\n"
-        "libc.setvbuf(ctypes.c_void_p(out), None, 2, 0)",
+        (
+            "libc = ctypes.CDLL(None)\nlibc.fopen.restype = ctypes.c_void_p\nout = libc.fopen(b'log', b'w')\n"
+            "libc.setvbuf(ctypes.c_void_p(out), None, 2, 0)"
+        ),
         "libc.fputs(b'abc', ctypes.c_void_p(out))",
         "file-write",
     ),
@@ -130,7 +134,10 @@ FILES = {
     ),
     "forked helper": (
         "",
-        "if os.fork() == 0:\n    try:\n        open(f'out{i}-{os.getpid()}', 'w').close()\n    finally:\n        os._exit(0)\nos.wait()",
+        (
+            "if os.fork() == 0:\n    try:\n        open(f'out{i}-{os.getpid()}', 'w').close()\n"
+            "    finally:\n        os._exit(0)\nos.wait()"
+        ),
         "file-write",
     ),
     "symlink": ("", "os.symlink('nowhere', f'link{counter()}')", "file-write"),
@@ -229,13 +236,17 @@ READS = {
         "f.seek(0)\nassert f.read() == 'abc'",
     ),
     "sqlite inside": (
-        "con = sqlite3.connect('db')\ncon.execute('create table t(x)')\ncon.execute('insert into t values (7)')\n"
-        "con.commit()\ncon.close()",
+        (
+            "con = sqlite3.connect('db')\ncon.execute('create table t(x)')\ncon.execute('insert into t values (7)')\n"
+            "con.commit()\ncon.close()"
+        ),
         "con = sqlite3.connect('db')\nassert con.execute('select x from t').fetchall() == [(7,)]\ncon.close()",
     ),
     "sqlite write-ahead log inside": (
-        "con = sqlite3.connect('db')\ncon.execute('pragma journal_mode=wal')\ncon.execute('create table t(x)')\n"
-        "con.execute('insert into t values (7)')\ncon.commit()",
+        (
+            "con = sqlite3.connect('db')\ncon.execute('pragma journal_mode=wal')\ncon.execute('create table t(x)')\n"
+            "con.execute('insert into t values (7)')\ncon.commit()"
+        ),
         "c = sqlite3.connect('db')\nassert c.execute('select x from t').fetchall() == [(7,)]\nc.close()",
     ),
     "sqlite in memory": (
@@ -390,13 +401,18 @@ SENDS = {
     ),
     "a body behind GET": (
         "",
-        "s = socket.create_connection(('127.0.0.1', PORT))\n"
-        "s.sendall(b'GET / HTTP/1.1\\r\\n\\r\\n')\ns.recv(99)\ns.sendall(b'POST / HTTP/1.1\\r\\n\\r\\n')\ns.recv(99)\ns.close()",
+        (
+            "s = socket.create_connection(('127.0.0.1', PORT))\n"
+            "s.sendall(b'GET / HTTP/1.1\\r\\n\\r\\n')\ns.recv(99)\n"
+            "s.sendall(b'POST / HTTP/1.1\\r\\n\\r\\n')\ns.recv(99)\ns.close()"
+        ),
     ),
     "two requests at once": (
         "",
-        "s = socket.create_connection(('127.0.0.1', PORT))\n"
-        "s.sendall(b'GET / HTTP/1.1\\r\\n\\r\\nPOST / HTTP/1.1\\r\\n\\r\\n')\ns.recv(99)\ns.close()",
+        (
+            "s = socket.create_connection(('127.0.0.1', PORT))\n"
+            "s.sendall(b'GET / HTTP/1.1\\r\\n\\r\\nPOST / HTTP/1.1\\r\\n\\r\\n')\ns.recv(99)\ns.close()"
+        ),
     ),
     "native write to a connection from before": (
         "libc = ctypes.CDLL(None)\ns = socket.create_connection(('127.0.0.1', PORT))",

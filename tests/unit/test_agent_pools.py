@@ -176,7 +176,8 @@ def test_thousands_of_tasks_are_counted(tmp_path: Path) -> None:
 
 
 def test_partials_and_methods_are_the_users_own_callable(tmp_path: Path) -> None:
-    use = f"{THREAD_EXECUTOR}\n    return list(pool.map(functools.partial(square, 2), range(3))), list(pool.map('ab'.count, 'ab'))"
+    maps = "list(pool.map(functools.partial(square, 2), range(3))), list(pool.map('ab'.count, 'ab'))"
+    use = f"{THREAD_EXECUTOR}\n    return {maps}"
     _, sites = run(tmp_path, use)
     assert [site[0] for site in sites] == ["partial", "str.count"]
 

@@ -217,11 +217,22 @@ def test_results_are_digested_alike(recorder: Recorder) -> None:
     assert one == other != third
 
 
-def test_nothing_is_recorded_once_the_allowance_is_spent() -> None:
+def test_little_is_recorded_once_the_allowance_is_spent() -> None:
     recorder = Recorder(Effects(), allowance_s=0.0)
     site = new_site(recorder)
     assert [through(site, identity, n) for n in range(5)] == list(range(5))
-    assert (site.tally.calls, site.sample.tasks) == (5, [])
+    assert (site.tally.calls, len(site.sample.tasks)) == (5, 2)
+
+
+def test_a_site_that_comes_late_finds_some_of_the_allowance_left() -> None:
+    recorder = Recorder(Effects(), allowance_s=0.03)
+    early, late = new_site(recorder), new_site(recorder)
+    for number in range(300):
+        through(early, sorted, list(range(number, number + 20_000)))
+    assert early.allowance.left_s <= 0 < recorder.allowance.left_s
+    for number in range(3):
+        through(late, identity, number)
+    assert len(late.sample.tasks) == 3
 
 
 def test_awaitables_and_generators_are_deferred(recorder: Recorder) -> None:
