@@ -169,7 +169,7 @@ class Effects:
 
         A server in a thread of its own may answer the very requests that other threads' calls send.
         """
-        if not (answers and self._mode == "note" and not self.local.__dict__.get("stack")):
+        if self._mode == "guard" or not answers or self.local.__dict__.get("stack"):
             self.effect("network", detail)
 
     def safe_request(self) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .effects import Effects
 
 _PR_SET_PDEATHSIG = 1
+_kept: list[object] = []
 _REFUSAL_BYTES = 512
 _RESET_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGUSR1", "SIGUSR2")
 _REFUSED_ERRNOS = frozenset({errno.EFBIG, errno.EBADF, errno.EACCES, errno.EPERM, errno.EROFS})
@@ -72,6 +73,7 @@ def isolate(parent: int) -> None:
         os.dup2(null, fd)
     if null > 2:  # noqa: PLR2004 - a script may have closed one of the three
         os.close(null)
+    _kept.extend((sys.stdout, sys.stderr))  # let go, a stream of the user's own might write once more
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
     sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - as above
     sys.dont_write_bytecode = True
@@ -91,12 +93,13 @@ class Lock:
 
     def __init__(self, effects: Effects) -> None:
         self.effects = effects
-        self.refusal = Refusal()
+        self.refusal: Refusal
 
     def close(self, report_fd: int, *, has_children: bool, forks: bool) -> None:
         """Lock a copy before it loads any task. `forks`: it will start a pool of processes."""
         keep = {report_fd, *self.effects.sockets.safe_fds()}
         inherited.detach(keep, has_children=has_children)
+        self.refusal = Refusal()
         landlock.restrict(self.effects.sockets.safe_ports, semaphores=forks)
         self.effects.refused = self.refusal.note
         self.effects.mode = "guard"

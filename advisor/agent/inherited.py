@@ -2,7 +2,7 @@
 
 A copy shares these with the finished script, so each is exchanged for one that looks the same and harms nothing:
 a file is opened again, read-only, at the same place; a connection becomes one that the other side has closed;
-shared memory of a file becomes private.
+mapped files become private, other shared memory (counters, locks, arrays) the copy's own.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .openfiles import Mapping, inherited_fds, shared_mappings
 
 _MEMORY_DEVICES = 1  # major number of /dev/null, zero, full, random, urandom
 _MAP_FIXED = 0x10
+_MAX_OWN_BYTES = 256 * 2**20  # copying that takes about 0.1 s a trial; what is larger stays shared with the stage
 _MAP_FAILED = ctypes.c_void_p(-1).value
 
 
@@ -34,7 +35,10 @@ def detach(keep: AbstractSet[int], *, has_children: bool) -> None:
             except OSError:  # closed meanwhile: the descriptor of the listing itself
                 continue
     for mapping in shared_mappings():
-        _make_private(mapping)
+        if mapping.is_memory:
+            _make_own(mapping)
+        elif mapping.is_file:
+            _make_private(mapping)
 
 
 def _exchange(fd: int, *, has_children: bool) -> None:
@@ -83,22 +87,39 @@ def _is_pair(fd: int) -> bool:
             return False
 
 
-def _make_private(mapping: Mapping) -> None:
-    """Map the same file over it, copy-on-write; where it cannot be opened any more, allow reading only."""
+def _map_over(mapping: Mapping, flags: int, fd: int, offset: int) -> bool:
     libc = ctypes.CDLL(None)
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-    libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    prot = mmap.PROT_READ | mmap.PROT_WRITE
+    return bool(libc.mmap(mapping.start, mapping.length, prot, flags | _MAP_FIXED, fd, offset) != _MAP_FAILED)
+
+
+def _make_own(mapping: Mapping) -> None:
+    """Put memory with the same content in its place, shared only with the workers of this copy.
+
+    A trial that is killed while it holds a lock of the script's would leave it locked for all later ones.
+    """
+    if mapping.length > _MAX_OWN_BYTES:
+        return
+    content = ctypes.string_at(mapping.start, mapping.length)
+    if _map_over(mapping, mmap.MAP_SHARED | mmap.MAP_ANONYMOUS, -1, 0):
+        ctypes.memmove(mapping.start, content, mapping.length)
+
+
+def _make_private(mapping: Mapping) -> None:
+    """Map the same file over it, copy-on-write; where it cannot be opened any more, allow reading only."""
     try:
         fd = os.open(mapping.path, os.O_RDONLY)
     except OSError:
         fd = -1
     if fd >= 0 and os.fstat(fd).st_ino == mapping.inode:
-        prot, flags = mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | _MAP_FIXED
-        mapped = libc.mmap(mapping.start, mapping.length, prot, flags, fd, mapping.offset) != _MAP_FAILED
+        mapped = _map_over(mapping, mmap.MAP_PRIVATE, fd, mapping.offset)
     else:
         mapped = False
     if not mapped:
+        libc = ctypes.CDLL(None)
+        libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
         libc.mprotect(mapping.start, mapping.length, mmap.PROT_READ)
     if fd >= 0:
         os.close(fd)

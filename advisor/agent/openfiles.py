@@ -61,11 +61,11 @@ def shared_writable_files() -> list[str]:
 
     SQLite's index of its write-ahead log (`-shm`) is written by readers too and holds no data.
     """
-    return sorted({part.path for part in shared_mappings() if not part.path.endswith("-shm")})
+    return sorted({part.path for part in shared_mappings() if part.is_file and not part.path.endswith("-shm")})
 
 
 class Mapping:
-    """A piece of memory that is a file, writable and shared with whoever else maps it."""
+    """A piece of memory, writable and shared with whoever else maps it: a file's, or without a name."""
 
     def __init__(self, start: int, end: int, offset: int, inode: int, path: str) -> None:
         self.start = start
@@ -74,9 +74,20 @@ class Mapping:
         self.inode = inode
         self.path = path
 
+    @property
+    def is_file(self) -> bool:
+        """True for a file that can be found by its path; shared memory has one as long as it has a name."""
+        nameless = self.path.endswith(" (deleted)") or self.path.startswith(("/memfd:", "/SYSV"))
+        return not nameless and (not self.path.startswith("/dev/") or self.is_memory)
+
+    @property
+    def is_memory(self) -> bool:
+        """True where nothing but memory is behind it: not for devices."""
+        return self.path.startswith(("/dev/zero", "/dev/shm/", "/memfd:", "/SYSV"))  # noqa: S108 - looked at only
+
 
 def shared_mappings() -> list[Mapping]:
-    """Shared writable mappings of files that still have a name."""
+    """Shared writable mappings of this process."""
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
             lines = [line.split(maxsplit=5) for line in maps if " rw-s " in line or " rwxs " in line]
@@ -85,15 +96,10 @@ def shared_mappings() -> list[Mapping]:
     found = []
     for fields in lines:
         path = fields[5].rstrip("\n") if len(fields) == _MAPS_FIELDS else ""
-        if _is_file(path):
+        if path.startswith("/"):
             start, end = (int(part, 16) for part in fields[0].split("-"))
             found.append(Mapping(start, end, int(fields[2], 16), int(fields[4]), path))
     return found
-
-
-def _is_file(path: str) -> bool:
-    named = path.startswith("/") and not path.endswith(" (deleted)")
-    return named and not path.startswith(("/memfd:", "/SYSV")) and (not path.startswith("/dev/") or "/shm/" in path)
 
 
 class OpenFiles:

@@ -102,15 +102,15 @@ class Pools:
         name = getattr(function, "__qualname__", None) or type(function).__name__
         key = (caller.f_code.co_filename, caller.f_lineno or 0, name)
         if key not in self.sites:
-            self.sites[key] = self.new_site(caller, name, function)
+            self.sites[key] = self.new_site(caller, name)
         site = self.sites[key]
         site.current = _mix(pool, site.current)
         return site
 
-    def new_site(self, frame: FrameType, name: str, function: Function) -> Site:
+    def new_site(self, frame: FrameType, name: str) -> Site:
         """The site of kind "pool" where `frame` stands now."""
         line = frame.f_lineno or 0
-        site = self.recorder.new_site(
+        return self.recorder.new_site(
             file=os.path.abspath(frame.f_code.co_filename),
             line=line,
             end_line=line,
@@ -120,8 +120,6 @@ class Pools:
             in_loop=True,
             kind="pool",
         )
-        site.target = function
-        return site
 
 
 def _name_of_function(bound: Arguments) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .digest import digest
 from .effects import Notes
 from .openfiles import written_bytes
-from .sample import Sample, Task
+from .sample import Sample, Task, is_immutable
 from .tally import PERIOD, Tally
 from .witness import Marks, Witness
 
@@ -150,9 +150,9 @@ class Site:
         self.marks.given(args, kwargs)
         slot = self.sample.choose()
         allowance = self.allowance
-        if slot is None or (allowance.left_s <= 0 and len(self.sample.tasks) >= _LEAST_CALLS):
+        if slot is None or (allowance.left_s <= 0 and not self.costs_nothing(args, kwargs)):
             return None, None, None
-        began = time.perf_counter()
+        began = time.thread_time()
         task = self.sample.capture(index, function, args, kwargs, max(_PICKLE_AT_LEAST_S, allowance.left_s))
         if task is not None:
             self.sample.keep(slot, task)
@@ -162,8 +162,12 @@ class Site:
             witness = Witness(function, args, kwargs, self.recorder.effects.open_files)
         # For calls of microseconds the look would be the larger part; if those write, the first ones do.
         written = written_bytes() if witness is not None or self.traced_s > self.tally.calls * _LONG_CALL_S else None
-        allowance.spend(time.perf_counter() - began)
+        allowance.spend(time.thread_time() - began)
         return task, witness, written
+
+    def costs_nothing(self, args: Arguments, kwargs: Keywords) -> bool:
+        """True for calls that are kept even where the allowance is spent: without pickling, and the first ones."""
+        return is_immutable(args, kwargs) or len(self.sample.tasks) < _LEAST_CALLS
 
     def after(
         self, task: Task | None, witness: Witness | None, result: object, args: Arguments, kwargs: Keywords
@@ -175,26 +179,26 @@ class Site:
         self.marks.results.add(result, args, kwargs)
         if task is None or self.allowance.left_s <= 0:
             return
-        began = time.perf_counter()
+        began = time.thread_time()
         if witness is not None:
             self.marks.judge(witness)
         if self.digesting:
-            digested = time.perf_counter()
+            digested = time.thread_time()
             task.digest = digest(result)
-            self.digesting = time.perf_counter() - digested < _DIGEST_S
+            self.digesting = time.thread_time() - digested < _DIGEST_S
         self.sample.weigh(result)
-        self.allowance.spend(time.perf_counter() - began)
+        self.allowance.spend(time.thread_time() - began)
 
     def look_at_writes(self, witness: Witness | None, before: int | None) -> None:
         """Note writes that raised no audit event: by native code, or to files that were open already."""
-        began = time.perf_counter()
+        began = time.thread_time()
         if witness is not None:
             for path in witness.files_written():
                 self.notes.add("file-write", f"writes to {path}, which was open already")
         after = written_bytes()
         if before is not None and after is not None and before < after and not self.notes.seen:
             self.notes.add("file-write", f"wrote {after - before} bytes through native code")
-        self.allowance.spend(time.perf_counter() - began)
+        self.allowance.spend(time.thread_time() - began)
 
     # --- tasks that run in another process ----------------------------------------------------------
 

@@ -128,11 +128,16 @@ class Stage:
         return code is not None and self.is_own(code.co_filename)
 
     def lock(self, *, forks: bool) -> guard.Lock | None:
-        """In a copy: refuse side effects from here on; None where the user consented to them."""
-        if self.replay_effects:
-            return None
-        lock = guard.Lock(self.effects)
-        lock.close(self.report_fd, has_children=self.has_children, forks=forks)
+        """In a copy, before any of the user's code: refuse side effects from here on, and empty its caches.
+
+        None where the user consented to effects.
+        """
+        lock = None
+        if not self.replay_effects:
+            lock = guard.Lock(self.effects)
+            lock.close(self.report_fd, has_children=self.has_children, forks=forks)
+        for cache in self.caches:  # a warm one is not what run 1 had; what it lets go may run the user's code
+            cache.cache_clear()
         return lock
 
     def fork(self, work: Callable[..., Message], order: Message) -> Message:
@@ -162,8 +167,6 @@ class Stage:
         code = 1
         try:
             guard.isolate(stage)
-            for cache in self.caches:  # a warm cache is not what run 1 had
-                cache.cache_clear()
             _write_all(self.report_fd, json.dumps(work()).encode() + b"\n")
             code = 0
         finally:

@@ -52,7 +52,7 @@ def _run(kind: type[Backend], site: Site, order: dict[str, Any], lock: guard.Loc
     sample = site.sample.tasks
     if not sample:
         return {"outcome": "failed", "error": "none of its calls could be recorded", "wall_s": None}
-    chosen = [sample[place % len(sample)] for place in range(order["tasks"])]
+    chosen = _spread(sample, order["tasks"])
     tasks = _load(chosen)
     if kind.forks:
         pickle.dumps(tasks[0])  # what cannot be sent fails here: the pool itself may hang on it
@@ -65,6 +65,13 @@ def _run(kind: type[Backend], site: Site, order: dict[str, Any], lock: guard.Loc
     report["mismatches"] = _mismatches(chosen, results)
     report["ipc_bytes"] = _bytes_sent(tasks, results) if backend.workers else 0
     return report
+
+
+def _spread(sample: list[Task], count: int) -> list[Task]:
+    """`count` tasks, in order: evenly over the sample where it has more, since the first may be the shortest."""
+    if count < len(sample):
+        return [sample[place * len(sample) // count] for place in range(count)]
+    return [sample[place % len(sample)] for place in range(count)]
 
 
 def _load(chosen: list[Task]) -> list[Loaded]:

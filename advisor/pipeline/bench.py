@@ -42,8 +42,10 @@ LINES_SHARE = 0.1
 """Part of a site's budget that line_profiler gets, between these bounds."""
 LINES_AT_LEAST_S = 0.3
 LINES_AT_MOST_S = 2.0
-NOTABLE = 0.1
-"""Part of a call from which on waiting, and Python code, are each worth workers of their own kind."""
+NOTABLE_WAIT = 0.1
+"""Part of a call from which on waiting is worth workers of its own kind."""
+NOTABLE_PYTHON = 0.03
+"""The same for Python code: 3% of it keep one process from gaining more than 33x, whatever the threads."""
 MOST_THREADS = 64
 MOST_PROCESSES = 32
 """Largest pools tried unless the user says otherwise."""
@@ -123,8 +125,8 @@ class Bench:
             max_threads=self.options.max_threads or MOST_THREADS,
             max_processes=self.options.max_processes or MOST_PROCESSES,
             current=recorded.current,
-            waits=waits >= NOTABLE,
-            computes=nature.get("python", 0.0) >= NOTABLE,
+            waits=waits >= NOTABLE_WAIT,
+            computes=nature.get("python", 0.0) >= NOTABLE_PYTHON,
             sendable=recorded.pickle_error is None,
         )
 

@@ -158,7 +158,7 @@ class _Run:
         """The advice: what was measured, and the sentence for people."""
         import_s = import_seconds(observation)
         findings = run_findings(observation, import_s=import_s)
-        best = best_site(entries)
+        best = None if too_short(observation) else best_site(entries)
         return Advice(
             advisor_version=metadata.version("advisor"),
             created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from advisor.analyse.bound import nature_of
 from advisor.analyse.inline import EVENT_LOOP
 from advisor.analyse.statistics import distinguishable, ratio_interval, showable, spread
 from advisor.model.advice import Interval, Recommendation
@@ -25,6 +26,9 @@ THREADS_FOR_PROCESSES = 0.10
 """Threads this much slower than as many processes are the easier change: nothing has to be pickled or imported anew."""
 MOST_NOISE = 0.10
 """Noise beyond this excuses no slower mix: it makes the answer inconclusive instead."""
+GIL_SLACK = 0.25
+"""How far a measured gain may be above the GIL's limit before few repeats of it are put down to chance."""
+MANY_REPEATS = 3
 CLEARLY_HIGH = 1.3
 """Where chance leaves room for this much gain, "no gain" is not settled."""
 PREFERENCE: dict[Backend, int] = {"serial": 0, "threads": 1, "processes": 2, "hybrid": 3}
@@ -136,9 +140,10 @@ def _base(site: Site, trials: Sequence[Trial]) -> Trial | None:
 
 def _choice(site: Site, base: Trial, trials: Sequence[Trial], machine: Machine, calls: int) -> _Choice:
     """The cheapest mix near the best that pays, else the best itself: what is turned down is the best there was."""
-    usable = _trusted(
-        [trial for trial in trials if trial.ok and fits(trial, trials, machine)] or [t for t in trials if t.ok]
-    )
+    ok = [trial for trial in trials if trial.ok]
+    serial = next((trial for trial in ok if trial.mix == SERIAL), base)
+    possible = [trial for trial in ok if trial is base or _possible(trial, serial, site, machine, calls)]
+    usable = _trusted([trial for trial in possible if fits(trial, trials, machine)] or possible)
     best = min(usable, key=lambda trial: trial.job_s(calls))
     noise = min(max(WITHIN, spread(best.jobs_s(calls))), MOST_NOISE)
     near = [trial for trial in usable if trial.job_s(calls) <= best.job_s(calls) * (1 + _margin(trial, best, noise))]
@@ -150,9 +155,21 @@ def _choice(site: Site, base: Trial, trials: Sequence[Trial], machine: Machine, 
     return min(worth, key=lambda choice: _cost(choice.best, weighed=weighed))
 
 
+def _possible(trial: Trial, serial: Trial, site: Site, machine: Machine, calls: int) -> bool:
+    """False for threads that seem to share out what the GIL does not let them: a serial trial in a busy moment.
+
+    Python code of one process takes its time on one core, whatever the threads; often repeated, the trials outrank
+    run 1's ledger all the same.
+    """
+    if trial.mix.backend != "threads" or not machine.gil or len(trial.wall_s) >= MANY_REPEATS:
+        return True
+    python = nature_of(site.ledger).get("python", 0.0)
+    return python * serial.job_s(calls) / trial.job_s(calls) <= 1 + GIL_SLACK
+
+
 def _margin(trial: Trial, best: Trial, noise: float) -> float:
     """How much slower than the best a mix may be: threads are given more against as many processes."""
-    rival = best.mix.backend == "processes" and trial.mix.backend == "threads" and trial.mix.workers <= best.mix.workers
+    rival = best.mix.processes > 1 and trial.mix.backend == "threads" and trial.mix.workers <= best.mix.workers
     return max(noise, THREADS_FOR_PROCESSES) if rival else noise
 
 

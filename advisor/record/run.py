@@ -12,6 +12,7 @@ from advisor.model.target import ScriptExit, Target
 from advisor.record import wire
 from advisor.record.process import AgentProcess
 
+_LAST_LINE_CHARACTERS = 200
 _SLOWER = 10.0
 """A recorded run may take so many times as long as the first (a tracer's worst case, see design section 6) ..."""
 _AT_LEAST_S = 60.0
@@ -63,9 +64,15 @@ def record(target: Target, plan: RecordPlan, stdin: int | None, folder: Path) ->
         message = process.receive(plan.wall_s * _SLOWER + _AT_LEAST_S)
     except StageError as error:
         process.end(grace_s=0)
-        why = f"{error.what}: {error.why}" if error.why else error.what
+        why = ": ".join(part for part in (error.what, error.why, _last_line(folder / "stderr")) if part)
         return Recording(exit=ScriptExit(code=1, error=why), wall_s=0.0, unstaged_why=why), None
     except BaseException:
         process.end(grace_s=0)
         raise
     return wire.recording(message, ScriptExit()), process
+
+
+def _last_line(file: Path) -> str:
+    """What the held-back run said last on standard error: how it ended, if it ended by an error."""
+    lines = file.read_text(errors="replace").splitlines() if file.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")[:_LAST_LINE_CHARACTERS]

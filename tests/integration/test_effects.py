@@ -576,6 +576,26 @@ def test_mapped_files_are_private_in_a_trial(inside: Path) -> None:
     assert (inside / "log").read_bytes() == bytes(8192)
 
 
+def test_what_a_cache_lets_go_of_is_not_deleted(inside: Path) -> None:
+    source = script(
+        "import functools\n@functools.lru_cache\ndef place(i): return tempfile.TemporaryDirectory(dir='.')\nplace(1)",
+        "return len(os.listdir('.'))",
+    )
+    with staged(inside, source) as run:
+        before = contents(inside)
+        for mix in MIXES:
+            run.run("task", mix)
+            assert contents(inside) == before
+
+
+def test_a_stream_of_the_users_own_is_not_flushed_twice(inside: Path) -> None:
+    source = script("sys.stdout = open('log', 'w')\nprint('x')\nlate = False", "if late: print(i)", "late = True")
+    with staged(inside, source) as run:
+        for mix in MIXES:
+            run.run("task", mix)
+    assert (inside / "log").read_text() == "x\n"
+
+
 def names(run: Staged) -> set[str]:
     return {effect.detail for effect in run.site("task").effects}
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from staging import HYBRID, MIXES, PROCESSES, THREADS, staged
 
-from advisor.model.trial import SERIAL, WorkerMix
+from advisor.model.trial import SERIAL, TrialRequest, WorkerMix
 
 SQUARES = """
     def square(x):
@@ -105,6 +105,39 @@ def test_a_deadlock_is_timed_out_and_leaves_no_process(tmp_path: Path, mix: Work
         assert run.run("step", mix, timeout_s=1.0).outcome == "timed_out"
 
 
+def test_shared_memory_and_locks_of_the_script_are_the_same_in_every_trial(tmp_path: Path) -> None:
+    source = """
+        import multiprocessing
+
+        count = multiprocessing.Value("i", 0)
+        lock = multiprocessing.Lock()
+        late = False
+
+        def step(x):
+            with count.get_lock():
+                count.value += 1
+            if late and x == 3:
+                lock.acquire()
+                lock.acquire()
+            return count.value
+
+        for i in range(3):
+            step(i)  # hot
+        step(3)  # hot
+        late = True
+        count.value = 0
+    """
+    with staged(tmp_path, source) as run:
+        first, second = (site.id for site in run.recording.sites if site.callee == "step")
+        loop, stuck = (
+            TrialRequest(site=site, mix=SERIAL, tasks=tasks, timeout_s=0.7) for site, tasks in ((first, 3), (second, 1))
+        )
+        for _ in range(2):
+            trial = run.stage.run(loop)
+            assert (trial.outcome, trial.mismatches) == ("ok", 0)
+            assert run.stage.run(stuck).outcome == "timed_out"
+
+
 def test_a_process_that_leaves_its_group_is_ended_too(tmp_path: Path) -> None:
     source = """
         import os, time
@@ -160,7 +193,7 @@ def test_a_task_that_does_not_return_fails_its_trial_only(tmp_path: Path, ending
         assert trial.outcome == "failed"
         assert any(part in str(trial.error) for part in ENDINGS[ending].split("|"))
         assert run.processes() == []
-        assert run.run("task", mix, tasks=2).outcome == "ok"
+        assert run.run("task", mix, tasks=1).outcome == "ok"
 
 
 def test_a_call_that_raised_when_recorded_is_counted_but_not_replayed(tmp_path: Path) -> None:
@@ -472,3 +505,49 @@ def test_line_figures_of_replayed_calls(tmp_path: Path) -> None:
     with staged(tmp_path, SQUARES) as run:
         lines = run.stage.lines(run.site("square").id, [], limit_s=0.2, library="")
         assert {(line.line, line.hits) for line in lines} == {(3, 20)}
+
+
+def test_functions_are_counted_in_every_thread(tmp_path: Path) -> None:
+    source = """
+        import threading
+
+        def tiny(x):
+            return x
+
+        def work():
+            for i in range(100):
+                tiny(i)
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        work()
+        for thread in threads:
+            thread.join()
+    """
+    with staged(tmp_path, source) as run:
+        counts = {count.function: (count.calls, count.complete) for count in run.recording.functions}
+        assert counts["tiny"] == (400, True)
+        assert counts["work"] == (4, True)
+        assert not [count for count in run.recording.functions if "/advisor/agent/" in count.file]
+
+
+@pytest.mark.parametrize("module", ["cProfile", "profile"])
+def test_a_script_that_profiles_itself_has_the_profiler(tmp_path: Path, module: str) -> None:
+    source = f"""
+        import {module}, threading
+
+        def square(x):
+            return x * x
+
+        def main():
+            for i in range(5):
+                square(i)  # hot
+
+        {module}.run("main()", {str(tmp_path / "profile.out")!r})
+        threading.Thread(target={module}.Profile().runcall, args=(main,)).start()
+    """
+    with staged(tmp_path, source) as run:
+        assert run.output("stderr") == ""
+        assert run.site("square").calls == 10
+        assert not all(count.complete for count in run.recording.functions)

@@ -134,7 +134,7 @@ def run_search(  # noqa: PLR0913  # one knob a test
         settled=lambda trials: advise(trials).decided,
         current=current,
         waits=workload.ledger.wait > 0.1,
-        computes=workload.ledger.python > 0.05,
+        computes=workload.ledger.python >= 0.03,
         **limits,
     )
     trials = search(stage, plan, clock)

@@ -217,11 +217,13 @@ def test_results_are_digested_alike(recorder: Recorder) -> None:
     assert one == other != third
 
 
-def test_little_is_recorded_once_the_allowance_is_spent() -> None:
+def test_only_what_costs_nothing_is_recorded_once_the_allowance_is_spent() -> None:
     recorder = Recorder(Effects(), allowance_s=0.0)
-    site = new_site(recorder)
-    assert [through(site, identity, n) for n in range(5)] == list(range(5))
-    assert (site.tally.calls, len(site.sample.tasks)) == (5, 2)
+    plain, pickled_ones = new_site(recorder), new_site(recorder)
+    for number in range(5):
+        assert through(plain, identity, number) == number
+        assert through(pickled_ones, identity, [number]) == [number]
+    assert [(site.tally.calls, len(site.sample.tasks)) for site in (plain, pickled_ones)] == [(5, 5), (5, 2)]
 
 
 def test_a_site_that_comes_late_finds_some_of_the_allowance_left() -> None:
@@ -229,6 +231,7 @@ def test_a_site_that_comes_late_finds_some_of_the_allowance_left() -> None:
     early, late = new_site(recorder), new_site(recorder)
     for number in range(300):
         through(early, sorted, list(range(number, number + 20_000)))
+    assert len(early.sample.tasks) < 300
     assert early.allowance.left_s <= 0 < recorder.allowance.left_s
     for number in range(3):
         through(late, identity, number)
