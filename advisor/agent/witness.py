@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -26,8 +27,8 @@ Read = Callable[[], object]
 class Witness:
     """Digests of what a call could change, before it.
 
-    That is: its arguments, the object it is bound to, the globals it names, the variables it encloses, and the
-    files that are open for writing.
+    That is: its arguments, the object it is bound to, the globals it names, the variables it encloses, the global
+    random generators, and the files that are open for writing.
     """
 
     def __init__(self, function: Function, args: Arguments, kwargs: Keywords, open_files: OpenFiles) -> None:
@@ -39,7 +40,7 @@ class Witness:
         self.owned = [(name, value, digest(value)) for name, value in watched]
         plain = inspect.unwrap(function)
         plain = getattr(plain, "__func__", plain)
-        names = [*_globals_named(plain), *_variables_enclosed(plain)]
+        names = [*_globals_named(plain), *_variables_enclosed(plain), *_random_states()]
         self.shared = [(name, read, digest(read())) for name, read in names]
         self.open_files = open_files
         self.positions = open_files.positions()
@@ -74,6 +75,16 @@ def _variables_enclosed(function: object) -> list[tuple[str, Read]]:
         return []
     cells = zip(code.co_freevars, closure, strict=True)
     return [(f"enclosing variable {name}", functools.partial(_cell_value, cell)) for name, cell in cells]
+
+
+def _random_states() -> list[tuple[str, Read]]:
+    """The generators behind `random.random()` and `numpy.random.rand()`, where the script has loaded them."""
+    states: list[tuple[str, Read]] = []
+    for module, read in (("random", "getstate"), ("numpy.random", "get_state")):
+        loaded = sys.modules.get(module)
+        if callable(getattr(loaded, read, None)):
+            states.append((f"the state of {module}", getattr(loaded, read)))
+    return states
 
 
 def _cell_value(cell: types.CellType) -> object:
@@ -131,9 +142,9 @@ class Marks:
             self.reused += 1
 
     def judge(self, witness: Witness) -> None:
-        """Note what a call changed; an argument counts once two calls have changed the same object."""
+        """Note what a call changed; it counts once two calls have: the first may have set up what all others read."""
         for name, owner in witness.changes():
-            if owner is None or self.touched.get(name, self) is owner:
+            if self.touched.get(name, self) is owner:
                 self.mutated.add(name)
             elif name not in self.touched:
                 self.touched[name] = owner

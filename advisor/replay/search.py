@@ -18,8 +18,9 @@ LEAST_HOPE = 0.1
 """An expectation below this is taken for this: a trial's foreseen length stays finite."""
 WORSE = 0.90
 """A step that lost more than this ends the climb, whatever was expected."""
-NEAR = 1.05
-"""Mixes this close to the best one are as good: the smallest of them is compared with it."""
+NEAR = 1.15
+"""Mixes this close to the best in their first trial may be as good, by what one trial can err: the smallest of them is
+compared with it."""
 COMPARED = 2
 """Best mixes that are repeated, besides serial, the current one and the smallest of the near best."""
 MEMORY_RESERVE = 1.5
