@@ -9,6 +9,8 @@ SAMPLES_NEEDED = 20
 """Below this, one sample is 5% and a share of 70% has a 95% interval of 20 points either side (binomial)."""
 FAMILY_SHARE = 0.70
 """One family names the site from here on: removing all the rest would gain at most 1 / 0.7 = 1.4x (Amdahl)."""
+COMPUTES_SHARE = 0.90
+"""CPU time over wall time of a serial replay from which on its calls wait for nothing."""
 CONTENDED_SHARE = 0.50
 """Threads that queue for the GIL longer than they do anything else are held up by it."""
 UNTOLD_SHARE = 0.50
@@ -51,6 +53,19 @@ def judge(ledger: Ledger, samples: int, *, threaded: bool = False) -> Bound:
     if not nature or nature["other"] >= UNTOLD_SHARE:
         return Bound(evidence=f"blocked on something that could not be told apart ({samples} samples)")
     return _named(nature, samples)
+
+
+def judge_replayed(ledger: Ledger, cpu_share: float, calls: int) -> Bound | None:
+    """What limits calls that compute `cpu_share` of their time when replayed one after the other; None if they wait.
+
+    For the workers of a process pool: more of them than cores stand in each other's way, and child processes are
+    looked at too seldom to tell every wait for the pool's own queue from the task's.
+    """
+    if cpu_share < COMPUTES_SHARE:
+        return None
+    top = "python" if ledger.python >= ledger.native else "native"
+    evidence = f"{WORDS[top]} {min(1.0, cpu_share):.0%} of its time ({calls} calls replayed one after the other)"
+    return Bound(bound="cpu-bound", detail=DETAILS[top], evidence=evidence)
 
 
 def nature_of(ledger: Ledger) -> dict[str, float]:

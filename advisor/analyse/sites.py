@@ -57,7 +57,9 @@ def build(observation: Observation, recording: Recording | None, *, allow_effect
     covered = {stack for found in many for stack in found.hits}
     places = inlines(observation, seen.summed, covered, MIN_INLINE_SHARE * observed_wall_s(observation))
     loose = [_inline(seen, place, number) for number, place in enumerate(places, start=1)]
-    working = [found for found in loose if found.site.ledger.lock < WAITING_SHARE]
+    working = [
+        found for found in loose if found.site.ledger.lock < WAITING_SHARE and not _waits_for_workers(seen, found)
+    ]
     tasks = [found for found in many if not _waits_for_workers(seen, found)]
     sites = _with_parents(seen.summed, (tasks + working) or hot)
     return _outer_first(sites)
@@ -65,7 +67,7 @@ def build(observation: Observation, recording: Recording | None, *, allow_effect
 
 def _waits_for_workers(seen: _Seen, found: _Found) -> bool:
     """True for `future.result()` and its like: the time is that of the workers, which have sites of their own."""
-    if found.site.kind == "pool" or found.site.ledger.lock < WAITING_SHARE:
+    if found.site.kind == "pool" or found.site.ledger.share(("lock", "gil", "pipe")) < WAITING_SHARE:
         return False
     stacks = seen.observation.stacks
     below = {stack: stacks[stack][hit.depth + 1 :] for stack, hit in found.hits.items()}

@@ -71,7 +71,12 @@ def columns() -> int:
 
 def colored() -> bool:
     """True where standard output is a terminal that shows colours and nobody asked for none (no-color.org)."""
-    return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return (
+        sys.stdout is not None
+        and sys.stdout.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
+    )
 
 
 def rule(width: int) -> str:

@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 
+ROUNDING = 0.02
+"""How far the shares may be off 1 in all: they come from sampled seconds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """Shares of thread wall time, each in [0, 1]; together 1 (or all 0 where nothing was seen).
@@ -29,7 +33,7 @@ class Ledger:
 
     def __post_init__(self) -> None:
         total = self.total
-        if total and abs(total - 1.0) > 0.02:
+        if total and abs(total - 1.0) > ROUNDING:
             raise ValueError(f"a ledger adds up to 1, not {total:.3f}")
 
     @classmethod

@@ -74,7 +74,11 @@ class FunctionCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """Run 2. `native_libraries` are the paths of shared objects loaded at the end. `staged` is True where the finished script can be forked for trials; else `unstaged_why` says why not."""
+    """Run 2.
+
+    `native_libraries` are the paths of shared objects loaded at the end. `staged` is True where the finished script
+    can be forked for trials; else `unstaged_why` says why not.
+    """
 
     exit: ScriptExit
     wall_s: float

@@ -9,7 +9,9 @@ from advisor.model.ledger import Ledger
 from advisor.model.recording import RecordedSite, SiteKind
 
 BoundName = Literal["io-wait", "cpu-bound", "lock-wait", "mixed", "unknown"]
-Detail = Literal["network", "disk", "sleep", "child-process", "pipe", "python", "native", "gil", "lock", "import", "unknown"]
+Detail = Literal[
+    "network", "disk", "sleep", "child-process", "pipe", "python", "native", "gil", "lock", "import", "unknown"
+]
 SafetyStatus = Literal["safe", "dependent", "unsafe", "withheld", "unknown"]
 
 

@@ -21,6 +21,8 @@ _UNEXPLAINED = 0.2
 # How much further is looked then on either side, in samples: a loop whose turns take about a sample's time is met at
 # the same place several times in a row (measured with turns of 8 ms: at 2, one part in ten ended on the wrong line).
 _WIDER_PERIODS = 6.0
+# A recorder that seems to have taken less than this part of its samples was stopped, or the process gone.
+_LEAST_TAKEN = 0.2
 # Keeps every candidate possible where all weights are zero.
 _EPSILON = 1e-3
 
@@ -93,11 +95,28 @@ def _gil_share(
     holding = _profile_counts(watched.gil, watched.clean)
     if watched.gil_base is not None:
         return shares(holding, _profile_counts(watched.gil_base, watched.clean), default=default)
+    moments = [moment for tick in ticks for moment in tick.moments if moment.stack != NO_STACK]
+    taken = _samples_taken(watched, moments)
     on_cpu: defaultdict[Stack, float] = defaultdict(float)
-    for moment in (moment for tick in ticks for moment in tick.moments):
-        if moment.stack != NO_STACK:
-            on_cpu[stacks[moment.stack]] += moment.cpu_s / watched.period_s
+    for moment in moments:
+        on_cpu[stacks[moment.stack]] += moment.cpu_s / watched.period_s * taken.get(moment.pid, 1.0)
     return shares(holding, on_cpu, default=default)
+
+
+def _samples_taken(watched: Watched, moments: Sequence[Moment]) -> dict[int, float]:
+    """The part of its samples a recorder managed to take, by process: with many threads it falls behind its rate.
+
+    Told by the plain recorder, which counts threads on a CPU or waiting for one: the kernel knows how many it should
+    have met. The recorder of GIL holders has as much to do.
+    """
+    met = {pid: 0 for pid, _tid in watched.plain or {}}
+    for (pid, _tid), stacks in (watched.plain or {}).items():
+        met[pid] += stacks.total()
+    due = dict.fromkeys(met, 0.0)
+    for moment in moments:
+        if moment.pid in due:
+            due[moment.pid] += (moment.cpu_s + moment.runqueue_s) / watched.period_s
+    return {pid: min(1.0, max(_LEAST_TAKEN, met[pid] / due[pid])) for pid in met if due[pid] >= 1.0}
 
 
 def _cleaned(watched: Watched) -> Timeline:

@@ -211,7 +211,7 @@ class Watch:
         return lines, timeline_zero(main_thread, opened_s=opened_s, ready_s=recorder.ready_s, period_s=period_s)
 
     def _gil_samples(self) -> Profile | None:
-        """Samples that hold the GIL: of the script's process, and of its children as if these had been seen as often."""
+        """Samples that hold the GIL: of the script's process, and of its children as if these were seen as often."""
         own, family = self._profile(_GIL), self._profile(_FAMILY_GIL)
         if own is None:
             return None

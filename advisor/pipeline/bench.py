@@ -9,13 +9,13 @@ from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from advisor.analyse.bound import nature_of
+from advisor.analyse.bound import judge_replayed, nature_of
 from advisor.analyse.choice import call_s, choose_sites
 from advisor.analyse.scaling import predict
 from advisor.errors import StageError
 from advisor.model.advice import SiteAdvice
 from advisor.model.site import Safety
-from advisor.model.trial import WorkerMix
+from advisor.model.trial import SERIAL, WorkerMix
 from advisor.recommend.balance import current_mix, doubtful, recommend
 from advisor.recommend.flags import site_findings
 from advisor.recommend.margins import stay
@@ -142,6 +142,7 @@ class Bench:
 
     def judged(self, site: Site, trials: tuple[Trial, ...]) -> SiteAdvice:
         """The recommendation that the trials support; a prediction where they cannot stand for the job."""
+        site = _seen_alone(site, trials)
         refused = next((trial.error for trial in trials if trial.outcome == "withheld"), None)
         if refused is not None:
             withheld = Safety(status="withheld", reasons=(f"a replayed call was stopped before it acted: {refused}",))
@@ -168,6 +169,17 @@ class Bench:
                 site, (), self.machine, script_wall_s=self.script_wall_s, max_workers=self.options.max_threads
             )
         return SiteAdvice(site=site, recommendation=answer, findings=site_findings(site, (), answer, self.machine))
+
+
+def _seen_alone(site: Site, trials: Sequence[Trial]) -> Site:
+    """The site of a process pool with the bound its calls show without the pool."""
+    serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
+    current = site.recorded.current if site.recorded is not None else None
+    if serial is None or current is None or current.processes == 1:
+        return site
+    wall_s = sum(serial.wall_s) / len(serial.wall_s)
+    bound = judge_replayed(site.ledger, serial.cpu_s / wall_s, serial.tasks) if wall_s > 0 else None
+    return site if bound is None else replace(site, bound=bound)
 
 
 def _tell(progress: Progress, done: float, part: float, _mix: WorkerMix, spent: float) -> None:

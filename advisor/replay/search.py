@@ -21,6 +21,8 @@ WORSE = 0.90
 NEAR = 1.15
 """Mixes this close to the best in their first trial may be as good, by what one trial can err: the smallest of them is
 compared with it."""
+REPEATS_SHARE = 0.5
+"""Part of the budget kept back for repeats and memory trials: what was measured once decides nothing."""
 COMPARED = 2
 """Best mixes that are repeated, besides serial, the current one and the smallest of the near best."""
 MEMORY_RESERVE = 1.5
@@ -164,7 +166,7 @@ class _Search:
     def worth(self, last: WorkerMix, larger: WorkerMix) -> bool:
         """True where a larger mix is worth a trial after this one."""
         tasks = self.sizing.tasks(larger, self.speedup(larger))
-        if self.sizing.wall_s(larger, tasks, self.speedup(larger)) > self.left_s:
+        if self.sizing.wall_s(larger, tasks, self.speedup(larger)) > self.left_s - REPEATS_SHARE * self.plan.budget_s:
             return False
         return self.hope(larger) >= WORTH * self.hope(last) or self.step_paid(last)
 
@@ -194,7 +196,7 @@ class _Search:
     def try_all(self, mixes: Iterable[WorkerMix]) -> None:
         for mix in mixes:
             foreseen_s = self.sizing.wall_s(mix, self.sizing.tasks(mix, self.speedup(mix)), self.speedup(mix))
-            if self.book.get(mix) is None and foreseen_s < self.left_s - 2 * self.round_s():
+            if self.book.get(mix) is None and foreseen_s < self.left_s - REPEATS_SHARE * self.plan.budget_s:
                 self.trial(mix)
 
     def repeat(self) -> None:

@@ -6,8 +6,8 @@ them text. Shares are in [0, 1]; a figure that was not measured is NaN or None.
 
 from __future__ import annotations
 
-from statistics import median
 from dataclasses import replace
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
