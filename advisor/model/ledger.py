@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
-
 ROUNDING = 0.02
 """How far the shares may be off 1 in all: they come from sampled seconds."""
 
