@@ -1,6 +1,6 @@
 """Fetch pages and parse each one: waiting and pure Python in one call.
 
-expect: function=links_of bound=mixed detail=network|python backend=processes|hybrid workers=2..8 measured=yes
+expect: function=links_of bound=mixed detail=network|python backend=processes|hybrid workers=2..32 measured=yes
 """
 
 import atexit

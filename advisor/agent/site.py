@@ -107,10 +107,18 @@ class Site:
     def count(self) -> int:
         """Count one call; its number."""
         index = self.tally.count()
-        if index >= OFF_AFTER_CALLS and self.tally.period == 1 and self.traced_s <= OFF_AFTER_CALLS * OFF_BELOW_S:
+        if index >= OFF_AFTER_CALLS and self.tally.period == 1 and self.may_slow_down():
             self.tally.slow_down()
             self.sample.restart(offered=OFF_AFTER_CALLS // PERIOD + 1)
         return index
+
+    def may_slow_down(self) -> bool:
+        """True for short calls in one thread: between two threads' ticks a whole period could be miscounted.
+
+        Handing a task to a pool costs the script more than recording it.
+        """
+        alone = self.most_inside <= 1 and self.where.get("kind", "call") != "pool"
+        return alone and self.traced_s <= OFF_AFTER_CALLS * OFF_BELOW_S
 
     def call(self, index: int, function: Function, /, *args: Value, **kwargs: Value) -> Value:
         """Run one call of the user's and record it."""

@@ -24,13 +24,24 @@ def shares(part: Mapping[Stack, float], whole: Mapping[Stack, float], *, default
     def share(stack: Stack) -> float:
         key = _functions(stack)
         same_functions = _steadied(part_by[key], whole_by[key], overall)
-        return _steadied(part.get(stack, 0.0), whole.get(stack, 0.0), same_functions)
+        own_whole = whole.get(stack, 0.0)
+        own = _steadied(part.get(stack, 0.0), own_whole, same_functions)
+        return max(own, _least_share(same_functions, own_whole, whole_by[key]))
 
     return share
 
 
 def _steadied(part: float, whole: float, prior: float, prior_samples: float = _PRIOR_SAMPLES) -> float:
     return min(1.0, max(0.0, (part + prior_samples * prior) / (whole + prior_samples)))
+
+
+def _least_share(mean: float, whole: float, whole_of_all: float) -> float:
+    """The least share a stack can have, where `mean` is that of all with its functions and none has more than 1.
+
+    The two recorders may disagree on which line of a loop was under way, the more so with many threads; that most of
+    the function's time was of one kind, they agree on.
+    """
+    return 1.0 - (1.0 - mean) * whole_of_all / whole if whole > 0 else 0.0
 
 
 def _functions(stack: Stack) -> Hashable:

@@ -218,7 +218,7 @@ class _Search:
         return trial is not None and trial.ok
 
     def compared(self) -> list[WorkerMix]:
-        """Serial, the current mix, the smallest of the near best, and the best few."""
+        """Serial, the current mix, the smallest of the near best with and without processes, and the best few."""
         parallel = sorted(
             (trial for trial in self.book.usable() if trial.mix != SERIAL),
             key=lambda trial: trial.job_s(self.plan.calls),
@@ -227,8 +227,8 @@ class _Search:
         if parallel:
             limit_s = NEAR * parallel[0].job_s(self.plan.calls)
             near = [trial for trial in parallel if trial.job_s(self.plan.calls) <= limit_s]
-            smallest = min(near, key=lambda trial: trial.mix.workers)
-            mixes += [smallest.mix, *(trial.mix for trial in parallel[:COMPARED])]
+            smallest = [_smallest(near, threads=True), _smallest(near, threads=False)]
+            mixes += [trial.mix for trial in (*smallest, *parallel[:COMPARED]) if trial is not None]
         return [mix for mix in dict.fromkeys(mixes) if self.works(mix)]
 
     def round_s(self) -> float:
@@ -252,3 +252,9 @@ class _Search:
         """Memory trials; their seconds are thrown away."""
         for mix in self.weighed():
             self.trial(mix, memory=True)
+
+
+def _smallest(trials: Iterable[Trial], *, threads: bool) -> Trial | None:
+    """The one with the fewest workers: of those on threads of one process, or of the others."""
+    kind = [trial for trial in trials if (trial.mix.processes == 1) == threads]
+    return min(kind, key=lambda trial: trial.mix.workers, default=None)

@@ -18,12 +18,12 @@ TIMEOUT_S = 60
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(TIMEOUT_S + 10)]
 
 
-def _advice(source: str, folder: Path, environment: dict[str, str]) -> dict[str, Any]:
+def _advice(source: str, folder: Path, environment: dict[str, str], *, budget_s: str = BUDGET_S) -> dict[str, Any]:
     """The advice file of a script with this source."""
     script = folder / "shape.py"
     script.write_text(textwrap.dedent(source), encoding="utf-8")
     file = folder / "advice.json"
-    options = ["--quiet", "--budget", BUDGET_S, "--json", str(file), "--output", str(folder)]
+    options = ["--quiet", "--budget", budget_s, "--json", str(file), "--output", str(folder)]
     subprocess.run(
         [sys.executable, "-m", "advisor", *options, str(script)],
         env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
@@ -159,7 +159,7 @@ def test_threads_of_the_scripts_own_are_compared_with_more(tmp_path: Path, envir
             futures = [pool.submit(fetch, k) for k in range(40)]
             print(sum(future.result() for future in futures))
         """
-    advice = _advice(source, tmp_path, environment)
+    advice = _advice(source, tmp_path, environment, budget_s="8")
     site = _spoken_of(advice)
     assert (site["callee"], site["kind"], site["current"]["threads_per_process"]) == ("fetch", "pool", 4)
     assert site["recommendation"]["backend"] == "threads"
