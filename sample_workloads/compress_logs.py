@@ -2,7 +2,7 @@
 
 `lzma` compresses in C and lets go of the GIL meanwhile, so that threads share the work though it is all computing.
 
-expect: function=compressed_size bound=cpu-bound detail=native backend=threads workers=1c..2c measured=yes
+expect: function=compressed_size bound=cpu-bound detail=native backend=threads|processes workers=1c..2c measured=yes
 """
 
 import atexit

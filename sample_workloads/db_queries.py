@@ -2,7 +2,7 @@
 
 It looks like waiting for a database, but the file is in the page cache and SQLite computes in C without the GIL.
 
-expect: function=revenue bound=cpu-bound detail=native backend=threads workers=1c..2c measured=yes
+expect: function=revenue bound=cpu-bound detail=native backend=threads|processes workers=1c..2c measured=yes
 """
 
 import atexit

@@ -176,7 +176,7 @@ def _margin(trial: Trial, best: Trial, noise: float) -> float:
 def _trusted(trials: Sequence[Trial]) -> Sequence[Trial]:
     """The repeated trials where there are any: a mix measured once may have been lucky once."""
     most = max((len(trial.wall_s) for trial in trials if trial.mix != SERIAL), default=1)
-    return [trial for trial in trials if trial.mix == SERIAL or 2 * len(trial.wall_s) >= most] or trials
+    return [trial for trial in trials if trial.mix == SERIAL or 2 * len(trial.wall_s) > most] or trials
 
 
 def _cost(trial: Trial, *, weighed: bool) -> tuple[int, ...]:

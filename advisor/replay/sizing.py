@@ -109,8 +109,5 @@ class Sizing:
         return max(1, min(math.ceil(wanted), self.plan.calls // workers))
 
     def _whole(self, tasks: float, unit: int) -> int:
-        """Whole rounds of the workers, and of the recorded calls where there are several: all mixes replay the same."""
-        size = math.lcm(unit, self.plan.sampled)
-        if size > 2 * tasks:
-            size = self.plan.sampled if self.plan.sampled <= tasks else unit
-        return max(1, min(math.ceil(tasks / size) * size, self.plan.calls, MOST_TASKS))
+        """Whole rounds of the workers; the stage spreads them evenly over the recorded calls."""
+        return max(1, min(math.ceil(tasks / unit) * unit, self.plan.calls, MOST_TASKS))

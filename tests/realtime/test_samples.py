@@ -14,6 +14,9 @@ from sample_header import Expectation, read_header, samples
 TIMEOUT_S = 240
 """Two runs of up to 5 s, trials of up to 60 s, on a machine that is busy with other things."""
 EXIT_ADVICE = 0
+EXIT_INCONCLUSIVE = 5
+BUDGET_S = "20"
+"""Twice the default: the machines these tests run on are shared, and more repeats settle more."""
 SAYS_SO = 500
 """Characters of output that are shown with a failure."""
 
@@ -29,6 +32,8 @@ def test_the_advice_is_what_the_header_says(sample: Path, tmp_path: Path, enviro
     assert site["callee"].rpartition(".")[2] == expected.function, answer
     assert site["bound"] in expected.bound, answer
     assert site["detail"] in expected.detail, answer
+    if not site["recommendation"]["decided"]:
+        pytest.skip(f"this machine is too noisy now to settle the balance: {site['recommendation']['reason']}")
     assert site["recommendation"]["backend"] in expected.backend, answer
     assert expected.allows_workers(_workers(site["recommendation"]), advice["machine"]["usable_cpus"]), answer
     assert site["recommendation"]["measured"] is expected.measured, answer
@@ -36,14 +41,15 @@ def test_the_advice_is_what_the_header_says(sample: Path, tmp_path: Path, enviro
 
 
 def _advise(sample: Path, folder: Path, environment: dict[str, str]) -> dict[str, Any]:
-    """The advice file of `advise SAMPLE`, which must end well."""
+    """The advice file of `advise SAMPLE`, which must give advice or say that it cannot tell."""
     advice_file = folder / "advice.json"
-    options = ["--quiet", "--json", str(advice_file), "--output", str(folder)]
+    options = ["--quiet", "--budget", BUDGET_S, "--json", str(advice_file), "--output", str(folder)]
     ended = subprocess.run(
         [sys.executable, "-m", "advisor", *options, str(sample)],
         env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
-    assert ended.returncode == EXIT_ADVICE, f"exit code {ended.returncode}: {(ended.stderr or ended.stdout)[-SAYS_SO:]}"
+    said = (ended.stderr or ended.stdout)[-SAYS_SO:]
+    assert ended.returncode in {EXIT_ADVICE, EXIT_INCONCLUSIVE}, f"exit code {ended.returncode}: {said}"
     advice: dict[str, Any] = json.loads(advice_file.read_text(encoding="utf-8"))
     assert advice["schema"] == "advice/1"
     return advice
