@@ -14,6 +14,7 @@ from advisor.analyse.choice import call_s, choose_sites
 from advisor.analyse.scaling import predict
 from advisor.errors import StageError
 from advisor.model.advice import SiteAdvice
+from advisor.model.ledger import WAIT_KINDS
 from advisor.model.site import Safety
 from advisor.model.trial import SERIAL, WorkerMix
 from advisor.recommend.balance import current_mix, doubtful, recommend
@@ -112,7 +113,9 @@ class Bench:
         if recorded is None or site.calls is None:
             raise ValueError("only recorded sites can be replayed")
         nature = nature_of(site.ledger)
-        waits = sum(nature.values()) - nature.get("python", 0.0) - nature.get("native", 0.0)
+        # A worker's waits on pipes and locks are mostly its pool's own.
+        kinds = WAIT_KINDS if recorded.kind != "pool" else [kind for kind in WAIT_KINDS if kind != "pipe"]
+        waits = sum(nature.get(kind, 0.0) for kind in kinds)
         return Plan(
             site=site.id,
             calls=site.calls,

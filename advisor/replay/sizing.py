@@ -72,9 +72,13 @@ class Sizing:
         return self._whole(max(rounds * fair, cap_s * speedup / self.task_s), fair)
 
     def measured(self, task_s: float, tasks: int) -> Sizing:
-        """With the seconds a task took in a first trial of so many `tasks`."""
+        """With the seconds a task took in a first trial of so many `tasks`.
+
+        Where the script runs them on a pool, run 1's time per call holds queueing too and tells nothing of evenness.
+        """
         ratio = task_s / self.plan.per_call_s
-        uneven = tasks < min(self.plan.sampled, self.plan.calls) and not 1 / UNEVEN <= ratio <= UNEVEN
+        comparable = self.plan.current is None and tasks < min(self.plan.sampled, self.plan.calls)
+        uneven = comparable and not 1 / UNEVEN <= ratio <= UNEVEN
         return replace(self, task_s=self.plan.per_call_s if uneven else task_s, cover=uneven)
 
     def memory_tasks(self, mix: WorkerMix, speedup: float) -> int:
