@@ -15,8 +15,8 @@ TIMEOUT_S = 240
 """Two runs of up to 5 s, trials of up to 60 s, on a machine that is busy with other things."""
 EXIT_ADVICE = 0
 EXIT_INCONCLUSIVE = 5
-BUDGET_S = "20"
-"""Twice the default: the machines these tests run on are shared, and more repeats settle more."""
+BUDGET_S = "15"
+"""Half as much again as the default: the machines these tests run on are shared, and more repeats settle more."""
 SAYS_SO = 500
 """Characters of output that are shown with a failure."""
 
