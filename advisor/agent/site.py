@@ -78,10 +78,11 @@ class Site:
 
     def wrap(self, function: Function) -> Function:
         """What the rewritten source calls in place of `function`, unless `tick` lets it pass."""
-        if not self.recorder.recording or self.recorder.leaves_alone(function):
+        if not self.recorder.recording:
             return function
-        if function is map:
-            return self.map
+        if function is map or self.recorder.leaves_alone(function):
+            self.tally.uncount()
+            return self.map if function is map else function
         index = self.count()
         if _thread.get_ident() in self.inside:  # a call inside a call of the same site is no task by itself
             return function
@@ -107,18 +108,15 @@ class Site:
     def count(self) -> int:
         """Count one call; its number."""
         index = self.tally.count()
-        if index >= OFF_AFTER_CALLS and self.tally.period == 1 and self.may_slow_down():
-            self.tally.slow_down()
+        if index >= OFF_AFTER_CALLS and self.may_slow_down() and self.tally.slow_down():
             self.sample.restart(offered=OFF_AFTER_CALLS // PERIOD + 1)
         return index
 
     def may_slow_down(self) -> bool:
-        """True for short calls in one thread: between two threads' ticks a whole period could be miscounted.
-
-        Handing a task to a pool costs the script more than recording it.
-        """
-        alone = self.most_inside <= 1 and self.where.get("kind", "call") != "pool"
-        return alone and self.traced_s <= OFF_AFTER_CALLS * OFF_BELOW_S
+        """True for short calls; handing a task to a pool costs the script more than recording it."""
+        if self.tally.period > 1:
+            return False
+        return self.where.get("kind", "call") != "pool" and self.traced_s <= OFF_AFTER_CALLS * OFF_BELOW_S
 
     def call(self, index: int, function: Function, /, *args: Value, **kwargs: Value) -> Value:
         """Run one call of the user's and record it."""

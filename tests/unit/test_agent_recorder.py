@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import collections
 import dataclasses
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -57,6 +58,15 @@ def test_every_call_is_counted(recorder: Recorder, calls: int) -> None:
     assert len(site.sample.tasks) <= SAMPLE_CALLS
 
 
+@pytest.fixture
+def rapid_switches() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("rapid_switches")
 @pytest.mark.parametrize("calls", [500, 5_000])
 def test_every_call_of_several_threads_is_counted(recorder: Recorder, calls: int) -> None:
     site = new_site(recorder)
@@ -72,6 +82,16 @@ def test_every_call_of_several_threads_is_counted(recorder: Recorder, calls: int
         thread.join()
     recorder.stop()
     assert site.tally.calls == 4 * calls
+
+
+def test_a_thread_overtaken_by_the_slow_down_counts_one_call(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    assert site.tally.tick() == 0
+    for number in range(OFF_AFTER_CALLS + 5):
+        through(site, identity, number)
+    assert site.wrap(identity)(0) == 0
+    recorder.stop()
+    assert site.tally.calls == OFF_AFTER_CALLS + 6
 
 
 @pytest.mark.parametrize("calls", [10, 7_777])
@@ -223,6 +243,7 @@ def test_only_what_costs_nothing_is_recorded_once_the_allowance_is_spent() -> No
     for number in range(5):
         assert through(plain, identity, number) == number
         assert through(pickled_ones, identity, [number]) == [number]
+    recorder.stop()
     assert [(site.tally.calls, len(site.sample.tasks)) for site in (plain, pickled_ones)] == [(5, 5), (5, 2)]
 
 
