@@ -22,7 +22,7 @@ __all__ = ["doubtful", "predicted", "recommend"]
 
 WITHIN = 0.05
 """Mixes this close to the best are as good; more where the repeats themselves spread more, up to `MOST_NOISE`."""
-THREADS_FOR_PROCESSES = 0.10
+THREADS_FOR_PROCESSES = 0.08
 """Threads this much slower than as many processes are the easier change: nothing has to be pickled or imported anew."""
 MOST_NOISE = 0.10
 """Noise beyond this excuses no slower mix: it makes the answer inconclusive instead."""
