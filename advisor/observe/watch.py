@@ -119,6 +119,7 @@ class Watch:
         try:
             peak_bytes = self._memory.stop()
             record = self._kernel.stop()
+            self._drop_family_recorders(record)
             for recorder in self._recorders.values():
                 recorder.await_end()
             if self.permitted:
@@ -165,6 +166,16 @@ class Watch:
             self._refuse(failed[0].complaint())
         elif failed:
             self.reason = f"no {' and '.join(recorder.name for recorder in failed)} profile: {failed[0].complaint()}"
+
+    def _drop_family_recorders(self, record: KernelRecord) -> None:
+        """Wait for no recorder of children where there were none: these look seldom, and end as late."""
+        if record.processes > 1:
+            return
+        for name in _FAMILY_HZ:
+            recorder = self._recorders.pop(name, None)
+            if recorder is not None:
+                recorder.kill()
+                recorder.remove_files()
 
     def _refuse(self, reason: str) -> None:
         self.permitted = False
