@@ -6,6 +6,7 @@ kept as they are, and what cannot be pickled is kept as a live reference and mar
 
 from __future__ import annotations
 
+import math
 import pickle
 import random
 import time
@@ -25,7 +26,7 @@ _IMMUTABLE = frozenset({int, float, str, bytes, bool, complex, type(None)})
 class Task:
     """One recorded call: everything a replay needs."""
 
-    __slots__ = ("args", "data", "digest", "function", "index", "kwargs")
+    __slots__ = ("args", "data", "digest", "function", "index", "kwargs", "traced_s")
 
     def __init__(self, index: int, function: Function) -> None:
         self.index = index
@@ -34,6 +35,7 @@ class Task:
         self.args: Arguments = ()
         self.kwargs: Keywords = {}
         self.digest = ""
+        self.traced_s: float | None = None
 
     def load(self) -> tuple[Function, Arguments, Keywords]:
         """A fresh (function, args, kwargs); shared, not fresh, where the arguments are kept live."""
@@ -145,6 +147,25 @@ class Sample:
         if task in self.tasks:
             self.tasks.remove(task)
             self.bytes -= task.size
+
+    def unevenness(self) -> float | None:
+        """Relative standard deviation of the calls' traced seconds; None where they ran in another process."""
+        seconds = [task.traced_s for task in self.tasks if task.traced_s is not None]
+        mean_s = sum(seconds) / len(seconds) if seconds else 0.0
+        if mean_s <= 0:
+            return None
+        return math.sqrt(sum((each - mean_s) ** 2 for each in seconds) / len(seconds)) / mean_s
+
+    def spread(self, count: int) -> list[Task]:
+        """`count` tasks in order of the calls, short and long ones as in the whole sample; some twice where it has less.
+
+        Even steps over the tasks in order of their traced seconds, which rank calls rightly though they are too long.
+        """
+        kept = len(self.tasks)
+        again, rest = divmod(count, kept)
+        ranked = sorted(range(kept), key=lambda place: self.tasks[place].traced_s or 0.0)
+        places = sorted(ranked[(2 * step + 1) * kept // (2 * rest)] for step in range(rest))
+        return self.tasks * again + [self.tasks[place] for place in places]
 
     def restart(self, offered: int) -> None:
         """Sample sparsely from here on: the calls so far count as `offered`, and are kept aside."""

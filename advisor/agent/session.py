@@ -159,6 +159,7 @@ def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
         "calls": site.tally.calls,
         "traced_s": site.traced_s,
         "sampled": len(site.sample.tasks),
+        "unevenness": site.sample.unevenness(),
         "pickle_error": site.sample.pickle_error,
         "argument_bytes": _mean(site.sample.argument_bytes),
         "result_bytes": _mean(site.sample.result_bytes),

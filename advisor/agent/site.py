@@ -137,12 +137,15 @@ class Site:
                 self.sample.drop(task)
             raise
         finally:
+            took_s = time.perf_counter() - began
             if outermost:
-                self.traced_s += (time.perf_counter() - began) * self.tally.period
+                self.traced_s += took_s * self.tally.period
                 self.inside.discard(thread)
             stack.pop()
             if witness is not None or written is not None:
                 self.look_at_writes(witness, written)
+        if task is not None:
+            task.traced_s = took_s
         self.after(task, witness, result, args, kwargs)
         return result
 

@@ -49,10 +49,9 @@ def run_trial(site: Site, order: dict[str, Any], stage: Stage) -> Report:
 
 
 def _run(kind: type[Backend], site: Site, order: dict[str, Any], lock: guard.Lock | None) -> Report:
-    sample = site.sample.tasks
-    if not sample:
+    if not site.sample.tasks:
         return {"outcome": "failed", "error": "none of its calls could be recorded", "wall_s": None}
-    chosen = _spread(sample, order["tasks"])
+    chosen = site.sample.spread(order["tasks"])
     tasks = _load(chosen)
     if kind.forks:
         pickle.dumps(tasks[0])  # what cannot be sent fails here: the pool itself may hang on it
@@ -65,13 +64,6 @@ def _run(kind: type[Backend], site: Site, order: dict[str, Any], lock: guard.Loc
     report["mismatches"] = _mismatches(chosen, results)
     report["ipc_bytes"] = _bytes_sent(tasks, results) if backend.workers else 0
     return report
-
-
-def _spread(sample: list[Task], count: int) -> list[Task]:
-    """`count` tasks, in order: evenly over the sample where it has more, since the first may be the shortest."""
-    if count < len(sample):
-        return [sample[place * len(sample) // count] for place in range(count)]
-    return [sample[place % len(sample)] for place in range(count)]
 
 
 def _load(chosen: list[Task]) -> list[Loaded]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from advisor.analyse.dependence import carried
@@ -11,8 +12,13 @@ from advisor.model.site import Safety
 
 UNSEEN_NETWORK = 0.05
 """Network waits below this may be name look-ups or another thread's."""
-EFFECTS_NAMED = 5
-"""Effects spelt out in the reasons; the rest is counted."""
+EFFECTS_NAMED = 3
+"""Sorts of effects spelt out in the reasons, each by its first one; the rest is counted."""
+MOST_CALLS = 0.5
+"""A file that this part of the calls write is one they share."""
+_VARIABLE = re.compile(r"\d+|'[^']*'|\"[^\"]*\"|b'.*|b\".*|0x[0-9a-f]+")
+"""What tells two effects of one sort apart: numbers and quoted texts in their details."""
+_OPEN_ALREADY = ", which was open already"
 PAUSE = "it is a pause, not work: wait for the event itself, or share out the calls around it"
 """What is said of a `time.sleep` in a loop."""
 
@@ -48,6 +54,27 @@ def shared_state(recorded: RecordedSite) -> tuple[str, ...]:
     return tuple(name for name in recorded.mutated if not is_random(name))
 
 
+def one_place(recorded: RecordedSite) -> tuple[str, ...]:
+    """Reasons why what the calls do outside the script cannot be done side by side: it all goes to one place."""
+    found = {}
+    for effect in recorded.effects:
+        if effect.kind == "database":
+            found["it writes to a database, which takes one writer at a time"] = True
+        elif effect.kind == "file-write":
+            path = _shared_file(effect, recorded.calls)
+            if path:
+                found[f"its calls all write to {path}: let them return what is to be written"] = True
+    return tuple(found)
+
+
+def _shared_file(effect: Effect, calls: int) -> str:
+    """The file that all calls write to, "" where each may have one of its own."""
+    if effect.detail.endswith(_OPEN_ALREADY):
+        return effect.detail.removeprefix("writes to ").removesuffix(_OPEN_ALREADY)
+    opened = effect.detail.startswith("opens ") and calls > 1 and effect.times >= max(2, MOST_CALLS * calls)
+    return effect.detail.removeprefix("opens ").removesuffix(" for writing") if opened else ""
+
+
 def is_pause(recorded: RecordedSite) -> bool:
     """True where the user's code calls `time.sleep` itself: it paces a loop or polls, which is no work to share out."""
     return recorded.kind == "call" and recorded.callee_file is None and recorded.callee.rpartition(".")[2] == "sleep"
@@ -69,9 +96,12 @@ def _dependences(recorded: RecordedSite) -> tuple[str, ...]:
 
 
 def _effects(effects: Iterable[Effect]) -> tuple[str, ...]:
-    told = [f"it {_doing(effect.detail)}{_times(effect.times)}" for effect in effects]
+    sorts: dict[tuple[str, str], list[Effect]] = {}
+    for effect in effects:
+        sorts.setdefault((effect.kind, _VARIABLE.sub("?", effect.detail)), []).append(effect)
+    told = [f"it {_doing(alike[0].detail)}{_times(alike)}" for alike in sorts.values()]
     rest = len(told) - EFFECTS_NAMED
-    return (*told[:EFFECTS_NAMED], f"and {rest} more") if rest > 0 else tuple(told)
+    return (*told[:EFFECTS_NAMED], f"and {rest} more sorts of effects") if rest > 0 else tuple(told)
 
 
 def _doing(detail: str) -> str:
@@ -86,5 +116,8 @@ def _unseen_traffic(recorded: RecordedSite, ledger: Ledger) -> tuple[str, ...]:
     return (f"it waits on the network {ledger.network:.0%} of its time, and no request was seen that only reads",)
 
 
-def _times(times: int) -> str:
+def _times(alike: list[Effect]) -> str:
+    times = sum(effect.times for effect in alike)
+    if len(alike) > 1:
+        return f", {times} such in all"
     return f" ({times} times)" if times > 1 else ""

@@ -31,6 +31,7 @@ class RecordedSite:
     other, for nothing else. `sampled` calls were kept for replay. `pickle_error` says why arguments or callee
     cannot be sent to another process. `reused_results` counts calls whose arguments held an earlier
     call's result. `mutated` names what the sampled calls changed ("self.total", "argument 1", "global CACHE").
+    `unevenness` is the relative standard deviation of the sampled calls' traced seconds, None where not known.
     `safe_requests` counts HTTP requests that only read. `callee_name` is the qualified name of the callee's code.
     `current` is the pool the script runs the calls on today.
     """
@@ -50,6 +51,7 @@ class RecordedSite:
     in_loop: bool = True
     traced_s: float = 0.0
     sampled: int = 0
+    unevenness: float | None = None
     pickle_error: str | None = None
     argument_bytes: float = 0.0
     result_bytes: float = 0.0

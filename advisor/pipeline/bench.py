@@ -47,6 +47,8 @@ NOTABLE_WAIT = 0.1
 """Part of a call from which on waiting is worth workers of its own kind."""
 NOTABLE_PYTHON = 0.03
 """The same for Python code: 3% of it keep one process from gaining more than 33x, whatever the threads."""
+UNEVEN = 0.5
+"""Relative standard deviation of the calls' seconds from which on a few of them may not stand for all."""
 MOST_THREADS = 64
 MOST_PROCESSES = 32
 """Largest pools tried unless the user says otherwise."""
@@ -129,6 +131,7 @@ class Bench:
             max_processes=self.options.max_processes or MOST_PROCESSES,
             current=recorded.current,
             waits=waits >= NOTABLE_WAIT,
+            uneven=recorded.unevenness is None or recorded.unevenness >= UNEVEN,
             computes=nature.get("python", 0.0) >= NOTABLE_PYTHON,
             sendable=recorded.pickle_error is None,
         )

@@ -31,6 +31,8 @@ GIL_SLACK = 0.25
 MANY_REPEATS = 3
 CLEARLY_HIGH = 1.3
 """Where chance leaves room for this much gain, "no gain" is not settled."""
+FAILURES = "failures"
+"""What is said to limit calls of which every parallel trial failed."""
 PREFERENCE: dict[Backend, int] = {"serial": 0, "threads": 1, "processes": 2, "hybrid": 3}
 
 
@@ -193,13 +195,14 @@ def _answer(choice: _Choice, trials: Sequence[Trial], machine: Machine) -> Recom
         return stay(base.mix, why, measured=True, decided=False, limit="noise")
     if best.mix == base.mix:
         why = "no other mix was faster" if base.mix != SERIAL else _why_serial(site, trials)
+        limit = limit if any(trial.ok for trial in trials if trial.mix != SERIAL) else FAILURES
         return stay(base.mix, why, measured=True, limit=limit)
     if not (choice.pays or choice.leaner):
         return stay(base.mix, _too_little(choice), measured=True, limit=limit, decided=not choice.open)
     if not (choice.shown or choice.leaner):
         return stay(
             base.mix,
-            f"{best.mix} looked faster, but its repeats spread too much to be sure",
+            f"{best.mix} looked faster, but {_too_few(choice)}",
             measured=True,
             decided=False,
             limit="noise",
@@ -212,6 +215,19 @@ def _answer(choice: _Choice, trials: Sequence[Trial], machine: Machine) -> Recom
         reason=site.bound.evidence,
         limit=limit,
     )
+
+
+def _too_few(choice: _Choice) -> str:
+    """Why what was seen does not show a gain."""
+    repeats = min(len(choice.base.wall_s), len(choice.best.wall_s))
+    if showable(len(choice.base.wall_s), len(choice.best.wall_s)):
+        return "its repeats spread too much to be sure"
+    times = "once" if repeats == 1 else f"{repeats} times"
+    return f"the budget let it be timed {times} only: give more with --budget"
+
+
+def _told(error: str | None) -> str:
+    return f" ({error.splitlines()[0]})" if error else ""
 
 
 def _too_little(choice: _Choice) -> str:
@@ -232,7 +248,9 @@ def _why_serial(site: Site, trials: Sequence[Trial]) -> str:
     parallel = [trial for trial in trials if trial.ok and trial.mix != SERIAL]
     serial = next(trial for trial in trials if trial.mix == SERIAL and trial.ok)
     if not parallel:
-        return "no parallel mix could be run"
+        failed = next((trial for trial in trials if not trial.ok and trial.mix != SERIAL), None)
+        why = f", {failed.mix}: {failed.outcome.replace('_', ' ')}{_told(failed.error)}" if failed is not None else ""
+        return f"no parallel mix could be run{why}"
     nearest = min(parallel, key=lambda trial: trial.job_s(calls))
     ratio = nearest.job_s(calls) / serial.job_s(calls)
     return f"every mix tried was slower, the nearest, {nearest.mix}, {ratio:.2f}x as long with its start-up"

@@ -20,6 +20,8 @@ SLOWER = 1.05
 """A mix this much slower than a smaller one costs without gain."""
 MEMORY_RATIO = 2.0
 """Peak memory over serial's that is worth a remark."""
+MEMORY_BYTES = 100_000_000
+"""Less than this above serial's peak is no matter on any machine this runs on."""
 MEMORY_SHARE = 0.5
 """Part of the free memory that is worth a warning."""
 IPC_SHARE = 0.10
@@ -91,7 +93,8 @@ def _memory(serial: Trial, chosen: Trial, today: Trial, machine: Machine) -> Ite
     if peak is None or base is None or trial is serial:
         return
     share = peak / machine.available_bytes if machine.available_bytes > 0 else 0.0
-    if peak < MEMORY_RATIO * base and share < MEMORY_SHARE:
+    notable = peak >= MEMORY_RATIO * base and peak - base >= MEMORY_BYTES
+    if not notable and share < MEMORY_SHARE:
         return
     severity: Severity = "warning" if share >= MEMORY_SHARE or trial is not chosen else "info"
     if share >= USABLE_SHARE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.analyse.choice import call_s
-from advisor.analyse.safety import shared_state
+from advisor.analyse.safety import one_place, shared_state
 from advisor.analyse.scaling import MAX_WORKERS, amdahl, best_predicted, predict
 from advisor.model.advice import Interval, Recommendation
 from advisor.model.machine import Machine
@@ -29,6 +29,9 @@ def predicted(site: Site, machine: Machine, script_wall_s: float, *, max_workers
     changed = shared_state(recorded) if recorded is not None else ()
     if changed:
         return stay(today, f"the calls change {', '.join(changed)}, which others would see half done", measured=False)
+    crowded = one_place(recorded) if recorded is not None else ()
+    if crowded:
+        return stay(today, "; ".join(crowded), measured=False)
     if site.bound.bound == "unknown" or recorded is None or not site.calls:
         return stay(
             today,

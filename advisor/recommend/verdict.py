@@ -12,7 +12,7 @@ from advisor.model.advice import Finding, Interval, Recommendation, SiteAdvice
 from advisor.model.site import Site
 from advisor.model.target import ScriptExit
 from advisor.model.trial import SERIAL, WorkerMix
-from advisor.recommend.balance import current_mix
+from advisor.recommend.balance import FAILURES, current_mix
 
 OPEN_GAIN = 2.0
 """Speed-up granted to a site whose trials settled nothing, to rank it among the others."""
@@ -90,6 +90,8 @@ def _keep(site: Site, advice: Recommendation, today: WorkerMix) -> str:
             return f"Stay serial: {name_of(site)} {advice.reason.removeprefix('it ')}."
         case "unsafe":
             why = "is not safe to run side by side"
+        case _ if advice.limit == FAILURES:
+            why = "cannot be run side by side"
         case _:
             why = "gains nothing from more workers" if advice.measured else "is best left as it is"
     return f"Stay serial: {name_of(site)} {why}: {advice.reason}."

@@ -30,6 +30,7 @@ class Plan:
     run 1. `expectation` predicts a mix's speed-up over serial. `settled` is asked after each round of repeats whether
     the trials so far decide the matter. `waits` and `computes` say whether a notable part of a task is spent blocked,
     and in Python code: with both a hybrid is worth a trial.
+    `uneven` says whether a few of the calls may not stand for all: some take far longer than others.
     `sendable` is False where calls cannot go to another process.
     `current` is the mix the script uses today, None where that is one call after the other.
     """
@@ -47,6 +48,7 @@ class Plan:
     current: WorkerMix | None = None
     waits: bool = False
     computes: bool = True
+    uneven: bool = True
     sendable: bool = True
     min_repeats: int = 3
     max_repeats: int = 9

@@ -24,7 +24,9 @@ compared with it."""
 REPEATS_SHARE = 0.5
 """Part of the budget kept back for repeats and memory trials: what was measured once decides nothing."""
 COMPARED = 2
-"""Best mixes that are repeated, besides serial, the current one and the smallest of the near best."""
+"""Best mixes that are repeated, besides serial, the current one and the smallest of the near best ..."""
+HOPELESS = 1.6
+"""... but none this much slower than the best in its first trial: DRIFT squared, see `analyse.statistics`."""
 MEMORY_RESERVE = 1.5
 """Kept back for each memory trial, as a multiple of what it should take: it reads /proc meanwhile."""
 
@@ -202,7 +204,7 @@ class _Search:
     def repeat(self) -> None:
         """Rounds of all compared mixes, ABC ABC, so that drift of the machine cannot pick a side."""
         mixes, rounds = self.compared(), 0
-        while rounds < self.plan.max_repeats and self.round_s() + self.reserve_s() <= self.left_s:
+        while rounds < self.plan.max_repeats and self.round_s() + self.reserve_s(rounds) <= self.left_s:
             if rounds >= self.plan.min_repeats and self.plan.settled(self.book.trials()):
                 return
             mixes = [mix for mix in mixes if self.works(mix)]
@@ -225,18 +227,21 @@ class _Search:
         )
         mixes = [SERIAL, *([self.plan.current] if self.plan.current is not None else [])]
         if parallel:
-            limit_s = NEAR * parallel[0].job_s(self.plan.calls)
-            near = [trial for trial in parallel if trial.job_s(self.plan.calls) <= limit_s]
+            best_s = parallel[0].job_s(self.plan.calls)
+            near = [trial for trial in parallel if trial.job_s(self.plan.calls) <= NEAR * best_s]
             smallest = [_smallest(near, threads=True), _smallest(near, threads=False)]
-            mixes += [trial.mix for trial in (*smallest, *parallel[:COMPARED]) if trial is not None]
+            few = [trial for trial in parallel[:COMPARED] if trial.job_s(self.plan.calls) <= HOPELESS * best_s]
+            mixes += [trial.mix for trial in (*smallest, *few) if trial is not None]
         return [mix for mix in dict.fromkeys(mixes) if self.works(mix)]
 
     def round_s(self) -> float:
         """Foreseen length of one round of repeats."""
         return sum(self.book.length_s(mix) for mix in self.compared())
 
-    def reserve_s(self) -> float:
-        """Kept back for the memory trials."""
+    def reserve_s(self, rounds: int) -> float:
+        """Kept back for the memory trials, once there have been rounds enough to show a difference at all."""
+        if rounds < self.plan.min_repeats:
+            return 0.0
         return MEMORY_RESERVE * sum(self.memory_s(mix) for mix in self.weighed())
 
     def memory_s(self, mix: WorkerMix) -> float:

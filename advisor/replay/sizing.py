@@ -74,10 +74,12 @@ class Sizing:
     def measured(self, task_s: float, tasks: int) -> Sizing:
         """With the seconds a task took in a first trial of so many `tasks`.
 
-        Where the script runs them on a pool, run 1's time per call holds queueing too and tells nothing of evenness.
+        Where they are even, another time than run 1's is the machine's doing; where the script runs them on a pool,
+        run 1's holds queueing too and tells nothing of evenness.
         """
         ratio = task_s / self.plan.per_call_s
-        comparable = self.plan.current is None and tasks < min(self.plan.sampled, self.plan.calls)
+        alone = self.plan.uneven and self.plan.current is None
+        comparable = alone and tasks < min(self.plan.sampled, self.plan.calls)
         uneven = comparable and not 1 / UNEVEN <= ratio <= UNEVEN
         return replace(self, task_s=self.plan.per_call_s if uneven else task_s, cover=uneven)
 

@@ -151,6 +151,20 @@ def test_each_call_is_as_likely_to_be_kept() -> None:
     assert all(abs(kept[quarter] - expected) < expected * 0.1 for quarter in range(4))
 
 
+def test_tasks_of_a_trial_are_short_and_long_as_in_the_whole_sample() -> None:
+    sample = Sample()
+    for index in range(100):
+        task = Task(index, identity)
+        task.traced_s = 10.0 if index < 20 else 1.0
+        sample.keep(index, task)
+    assert sample.unevenness() == pytest.approx(3.6 / 2.8)
+    few = sample.spread(10)
+    assert sum(task.traced_s or 0.0 for task in few) == pytest.approx(28.0)
+    assert [task.index for task in few] == sorted(task.index for task in few)
+    assert len(sample.spread(250)) == 250
+    assert len({task.index for task in sample.spread(130)[100:]}) == 30
+
+
 def test_a_site_keeps_no_more_bytes_than_it_may() -> None:
     sample = Sample()
     for index in range(300):

@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 from scenes import TICK_S, library, machine, observation, own, recorded, recording, run_search, site, waiting
 
+from advisor.analyse.safety import assess
 from advisor.analyse.scaling import predict
 from advisor.analyse.sites import build
 from advisor.model.advice import Recommendation, SiteAdvice
 from advisor.model.ledger import Ledger
 from advisor.model.observation import ProcessTotals
-from advisor.model.recording import RecordedSite
+from advisor.model.recording import Effect, RecordedSite
 from advisor.model.site import Site
 from advisor.model.trial import SERIAL, Trial, WorkerMix
 from advisor.recommend.balance import doubtful, recommend
@@ -103,6 +104,42 @@ def test_a_pause_is_no_work():
     assert "is a pause, not work" in verdict([entry], found.id, observation((1, [])).exit)
 
 
+def test_effects_of_one_sort_are_told_by_the_first():
+    effects = [Effect(kind="file-write", detail=f"opens out/{number}.txt for writing") for number in range(40)]
+    told = assess(recorded(effects=(*effects, Effect(kind="process", detail="os.system(ls)"))), Ledger())
+    assert told.reasons == ("it opens out/0.txt for writing, 40 such in all", "it calls os.system(ls)")
+
+
+@pytest.mark.parametrize(
+    ("effect", "told"),
+    [
+        (Effect(kind="database", detail="runs insert into t values(1)"), "one writer at a time"),
+        (Effect(kind="file-write", detail="opens log.txt for writing", times=60), "all write to log.txt"),
+        (Effect(kind="file-write", detail="writes to log.txt, which was open already"), "all write to log.txt"),
+    ],
+)
+def test_calls_that_write_to_one_place_are_not_predicted_parallel(effect: Effect, told: str):
+    found = site(Ledger(network=0.97, python=0.03), recorded=recorded(effects=(effect,)))
+    answer = recommend(found, (), machine(), script_wall_s=3.2)
+    assert answer.mix == SERIAL
+    assert told in answer.reason
+
+
+def test_calls_that_write_a_file_each_may_be():
+    effects = tuple(Effect(kind="file-write", detail=f"opens out/{number}.txt for writing") for number in range(60))
+    found = site(Ledger(network=0.97, python=0.03), recorded=recorded(effects=effects))
+    assert recommend(found, (), machine(), script_wall_s=3.2).mix.workers > 8
+
+
+def test_calls_whose_every_parallel_trial_failed_are_said_not_to_run_side_by_side():
+    found = site(Ledger(network=1.0))
+    failed = Trial(mix=THREADS, tasks=60, wall_s=(), outcome="failed", error="CannotSendRequest: Request-sent")
+    answer = recommend(found, [_trial(SERIAL, 3.0), failed], machine(), script_wall_s=3.2)
+    said = verdict([SiteAdvice(site=found, recommendation=answer)], found.id, observation((1, [])).exit)
+    assert "cannot be run side by side" in said
+    assert "CannotSendRequest" in said
+
+
 def _pause() -> RecordedSite:
     return recorded(callee="time.sleep", callee_file=None, callee_line=None, traced_s=1.0)
 
@@ -133,6 +170,15 @@ def test_a_first_trial_that_missed_the_slow_tasks_makes_all_of_them_run():
     )  # fmt: skip
     sizing = Sizing(plan=plan, task_s=plan.per_call_s).measured(0.02, 10)
     assert sizing.tasks(SERIAL, 1.0) == 40
+
+
+def test_even_tasks_on_a_machine_that_changed_its_speed_are_not_all_run():
+    plan = Plan(
+        site="s1", calls=40, sampled=40, per_call_s=0.04, cores=2, budget_s=10, expectation=lambda _mix: 1.0,
+        settled=lambda _trials: True, uneven=False,
+    )  # fmt: skip
+    sizing = Sizing(plan=plan, task_s=plan.per_call_s).measured(0.08, 10)
+    assert (sizing.task_s, sizing.cover) == (0.08, False)
 
 
 def test_even_tasks_are_not_all_run():
