@@ -157,7 +157,7 @@ class Sample:
         return math.sqrt(sum((each - mean_s) ** 2 for each in seconds) / len(seconds)) / mean_s
 
     def spread(self, count: int) -> list[Task]:
-        """`count` tasks in order of the calls, short and long ones as in the whole sample; some twice where it has less.
+        """`count` tasks in order of the calls, short and long ones as in the sample; some twice where it has less.
 
         Even steps over the tasks in order of their traced seconds, which rank calls rightly though they are too long.
         """

@@ -129,6 +129,7 @@ class Site:
         self.inside.add(thread)
         self.most_inside = max(self.most_inside, len(self.inside))
         stack.append(self.notes)
+        left_s = recorder.allowance.left_s
         began = time.perf_counter()
         try:
             result = function(*args, **kwargs)
@@ -145,7 +146,7 @@ class Site:
             if witness is not None or written is not None:
                 self.look_at_writes(witness, written)
         if task is not None:
-            task.traced_s = took_s
+            task.traced_s = took_s - (left_s - recorder.allowance.left_s)  # without recording calls inside this one
         self.after(task, witness, result, args, kwargs)
         return result
 

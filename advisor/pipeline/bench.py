@@ -47,8 +47,9 @@ NOTABLE_WAIT = 0.1
 """Part of a call from which on waiting is worth workers of its own kind."""
 NOTABLE_PYTHON = 0.03
 """The same for Python code: 3% of it keep one process from gaining more than 33x, whatever the threads."""
-UNEVEN = 0.5
-"""Relative standard deviation of the calls' seconds from which on a few of them may not stand for all."""
+UNEVEN = 1.0
+"""Relative standard deviation of the calls' traced seconds from which on a few of them may not stand for all: that of
+exponential ones. Trials draw short and long calls alike, and tracing makes even calls look uneven (up to 0.6 seen)."""
 MOST_THREADS = 64
 MOST_PROCESSES = 32
 """Largest pools tried unless the user says otherwise."""
