@@ -220,7 +220,7 @@ class _Search:
         return trial is not None and trial.ok
 
     def compared(self) -> list[WorkerMix]:
-        """Serial, the current mix, the smallest of the near best with and without processes, and the best few."""
+        """Serial, the current mix, the smallest near the best of each kind, the one expected best, the best few."""
         parallel = sorted(
             (trial for trial in self.book.usable() if trial.mix != SERIAL),
             key=lambda trial: trial.job_s(self.plan.calls),
@@ -230,8 +230,9 @@ class _Search:
             best_s = parallel[0].job_s(self.plan.calls)
             near = [trial for trial in parallel if trial.job_s(self.plan.calls) <= NEAR * best_s]
             smallest = [_smallest(near, threads=True), _smallest(near, threads=False)]
-            few = [trial for trial in parallel[:COMPARED] if trial.job_s(self.plan.calls) <= HOPELESS * best_s]
-            mixes += [trial.mix for trial in (*smallest, *few) if trial is not None]
+            left = [trial for trial in parallel if trial.job_s(self.plan.calls) <= HOPELESS * best_s]
+            promising = max(left, key=lambda trial: (self.hope(trial.mix), -trial.mix.workers))
+            mixes += [trial.mix for trial in (*smallest, promising, *left[:COMPARED]) if trial is not None]
         return [mix for mix in dict.fromkeys(mixes) if self.works(mix)]
 
     def round_s(self) -> float:
