@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .site import Site
@@ -47,9 +48,12 @@ class Allowance:
 class Recorder:
     """All sites of this interpreter."""
 
-    def __init__(self, effects: Effects, allowance_s: float) -> None:
-        """`allowance_s` is how long recording may take in all."""
+    def __init__(
+        self, effects: Effects, allowance_s: float, is_own: Callable[[str], bool] = lambda _path: True
+    ) -> None:
+        """`allowance_s` is how long recording may take in all; `is_own(path)` tells the user's own files."""
         self.effects = effects
+        self.is_own = is_own
         self.allowance = Allowance(allowance_s)
         self.sites: dict[str, Site] = {}
         self.recording = True

@@ -36,7 +36,7 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
     is_own = _own_files(config["roots"])
     effects = Effects()
     effects.install()
-    recorder = Recorder(effects, config["allowance_s"])
+    recorder = Recorder(effects, config["allowance_s"], is_own)
     instrumenter = Instrumenter(_by_file(config["hot"]), recorder.new_site)
     instrumenter.install()
     pools.Pools(recorder, is_own).install()
@@ -166,6 +166,9 @@ def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
         "pickle_s": _mean(site.sample.pickle_s),
         "reused_results": site.marks.reused,
         "mutated": sorted(site.marks.mutated),
+        "grown": sorted(site.marks.grown),
+        "one_receiver": site.marks.one_receiver,
+        "by_key": sorted(site.marks.by_key),
         "effects": effects,
         "safe_requests": site.notes.requests,
         "current": current,

@@ -157,7 +157,7 @@ class Site:
         if self.target is None:
             self.target = function
             self.allowance = self.recorder.allowance.part()
-        self.marks.given(args, kwargs)
+        self.marks.given(function, args, kwargs)
         slot = self.sample.choose()
         allowance = self.allowance
         if slot is None or (allowance.left_s <= 0 and not self.costs_nothing(args, kwargs)):
@@ -169,7 +169,8 @@ class Site:
         witness = None
         if self.witnessed < WITNESS_CALLS:
             self.witnessed += 1
-            witness = Witness(function, args, kwargs, self.recorder.effects.open_files)
+            recorder = self.recorder
+            witness = Witness(function, args, kwargs, recorder.effects.open_files, recorder.is_own)
         # For calls of microseconds the look would be the larger part; if those write, the first ones do.
         written = written_bytes() if witness is not None or self.traced_s > self.tally.calls * _LONG_CALL_S else None
         allowance.spend(time.thread_time() - began)

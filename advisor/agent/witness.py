@@ -2,57 +2,62 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-import sys
+import time
 import types
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from .digest import digest
 from .openfiles import shared_writable_files
+from .reach import reachable
+from .snapshot import Change, Snapshot
 
 if TYPE_CHECKING:
     from .openfiles import OpenFiles
-    from .values import Arguments, Function, Keywords
+    from .values import Arguments, Function, Keywords, Value
 
 _RECENT_RESULTS = 8
 _LOOKED_INTO = 8  # items of a result, or of an argument, looked at one by one
 _SMALL_INTS = range(-5, 257)  # CPython keeps one object for each of these
 _SHORT = 3  # empty and short strings, bytes and tuples are often one object
-
-Read = Callable[[], object]
+_LOOK_S = 0.5  # one look takes no longer: what comes last is not watched then
+_SURE = 2  # calls that changed a thing: the first may have set up what all others read
 
 
 class Witness:
-    """Digests of what a call could change, before it.
+    """What a call could change, as it was before it.
 
-    That is: its arguments, the object it is bound to, the globals it names, the variables it encloses, the global
-    random generators, and the files that are open for writing.
+    That is: its arguments, the object it is bound to, the globals, classes and enclosed variables it can reach, the
+    global random generators, and the files that are open for writing.
     """
 
-    def __init__(self, function: Function, args: Arguments, kwargs: Keywords, open_files: OpenFiles) -> None:
-        watched: list[tuple[str, object]] = [(f"argument {place + 1}", value) for place, value in enumerate(args)]
-        watched += [(f"argument {name!r}", value) for name, value in kwargs.items()]
+    def __init__(
+        self,
+        function: Function,
+        args: Arguments,
+        kwargs: Keywords,
+        open_files: OpenFiles,
+        is_own: Callable[[str], bool] = lambda _path: True,
+    ) -> None:
+        watched = [(f"argument {place + 1}", _always(value), value) for place, value in enumerate(args)]
+        watched += [(f"argument {name!r}", _always(value), value) for name, value in kwargs.items()]
         bound = getattr(function, "__self__", None)
         if bound is not None and not isinstance(bound, (types.ModuleType, type)):
-            watched.append(("self", bound))
-        self.owned = [(name, value, digest(value)) for name, value in watched]
-        plain = inspect.unwrap(function)
-        plain = getattr(plain, "__func__", plain)
-        names = [*_globals_named(plain), *_variables_enclosed(plain), *_random_states()]
-        self.shared = [(name, read, digest(read())) for name, read in names]
+            watched.append(("self", _always(bound), bound))
+        watched += [(name, read, None) for name, read in reachable(function, is_own)]
+        self.before: list[tuple[str, Callable[[], object], object, Snapshot]] = []
+        ends = time.perf_counter() + _LOOK_S
+        for name, read, owner in watched:
+            self.before.append((name, read, owner, Snapshot(read())))
+            if time.perf_counter() > ends:
+                break
         self.open_files = open_files
         self.positions = open_files.positions()
 
-    def changes(self) -> Iterator[tuple[str, object | None]]:
-        """(name, object) of each thing that differs now; object is None where all calls share it by nature."""
-        for name, value, before in self.owned:
-            if before and digest(value) not in (before, ""):
-                yield name, value
-        for name, read, before in self.shared:
-            if before and digest(read()) not in (before, ""):
-                yield name, None
+    def changes(self) -> Iterator[tuple[Change, object | None]]:
+        """Each thing that differs now, with the object it belongs to: None where all calls share it by nature."""
+        for name, read, owner, snapshot in self.before:
+            for change in snapshot.changes(read(), name):
+                yield change, owner
 
     def files_written(self) -> list[str]:
         """Files open before that were written since, or that are mapped and may have been."""
@@ -61,41 +66,8 @@ class Witness:
         return sorted(moved) + shared_writable_files()
 
 
-def _globals_named(function: object) -> list[tuple[str, Read]]:
-    code, space = getattr(function, "__code__", None), getattr(function, "__globals__", None)
-    if not isinstance(code, types.CodeType) or not isinstance(space, dict):
-        return []
-    names = [name for name in code.co_names if name in space and _is_data(space[name])]
-    return [(f"global {name}", functools.partial(space.get, name)) for name in names]
-
-
-def _variables_enclosed(function: object) -> list[tuple[str, Read]]:
-    code, closure = getattr(function, "__code__", None), getattr(function, "__closure__", None)
-    if not isinstance(code, types.CodeType) or not closure or len(closure) != len(code.co_freevars):
-        return []
-    cells = zip(code.co_freevars, closure, strict=True)
-    return [(f"enclosing variable {name}", functools.partial(_cell_value, cell)) for name, cell in cells]
-
-
-def _random_states() -> list[tuple[str, Read]]:
-    """The generators behind `random.random()` and `numpy.random.rand()`, where the script has loaded them."""
-    states: list[tuple[str, Read]] = []
-    for module, read in (("random", "getstate"), ("numpy.random", "get_state")):
-        loaded = sys.modules.get(module)
-        if callable(getattr(loaded, read, None)):
-            states.append((f"the state of {module}", getattr(loaded, read)))
-    return states
-
-
-def _cell_value(cell: types.CellType) -> object:
-    try:
-        return cell.cell_contents
-    except ValueError:  # still empty
-        return None
-
-
-def _is_data(value: object) -> bool:
-    return not isinstance(value, (types.ModuleType, type)) and not callable(value)
+def _always(value: Value) -> Callable[[], Value]:
+    return lambda: value
 
 
 class RecentResults:
@@ -128,31 +100,65 @@ class RecentResults:
 
 
 class Marks:
-    """The signs, for one site: calls given an earlier call's result, and names of what calls changed."""
+    """The signs, for one site: calls given an earlier call's result, and names of what calls changed.
+
+    `mutated` was read and changed, or may have been; `grown` was added to only; of `by_key` each call set a key of its
+    own. All are known once settled.
+    """
 
     def __init__(self) -> None:
         self.reused = 0
         self.mutated: set[str] = set()
+        self.grown: set[str] = set()
+        self.by_key: set[str] = set()
         self.results = RecentResults()
-        self.touched: dict[str, object] = {}
+        self.touched: dict[str, tuple[object, list[Change]]] = {}
+        self.receivers: list[object] = []
 
-    def given(self, args: Arguments, kwargs: Keywords) -> None:
+    def given(self, function: Function, args: Arguments, kwargs: Keywords) -> None:
         """A call is about to run with these."""
+        receiver = getattr(function, "__self__", None)
+        if (
+            receiver is not None
+            and len(self.receivers) < _SURE
+            and not any(each is receiver for each in self.receivers)
+        ):
+            self.receivers.append(receiver)
         if self.results.are_in(args, kwargs):
             self.reused += 1
 
     def judge(self, witness: Witness) -> None:
-        """Note what a call changed; it counts once two calls have: the first may have set up what all others read."""
-        for name, owner in witness.changes():
-            if self.touched.get(name, self) is owner:
-                self.mutated.add(name)
-            elif name not in self.touched:
-                self.touched[name] = owner
+        """Note what a call changed; arguments count where they are the same object each time."""
+        for change, owner in witness.changes():
+            first, changes = self.touched.setdefault(change.path, (owner, []))
+            if first is owner:
+                changes.append(change)
+
+    @property
+    def one_receiver(self) -> bool:
+        """True where all calls were of a method of one and the same object."""
+        return len(self.receivers) == 1
 
     def settle(self) -> None:
-        """Let go of the script's objects."""
+        """Tell what the changes come to, and let go of the script's objects."""
+        self.receivers = [None] * len(self.receivers)
+        for path, (_, changes) in self.touched.items():
+            if len(changes) < _SURE:
+                continue
+            if all(change.kind == "grown" for change in changes):
+                self.grown.add(path)
+            elif _each_its_own(changes):
+                self.by_key.add(path)
+            else:
+                self.mutated.add(next(change.name for change in changes if change.kind == "changed"))
         self.results.clear()
         self.touched.clear()
+
+
+def _each_its_own(changes: list[Change]) -> bool:
+    """True where every change was at keys that no other change was at."""
+    keys = [key for change in changes for key in change.keys]
+    return len(keys) == len(set(keys)) and all(change.keys or change.kind == "grown" for change in changes)
 
 
 def _one_level(args: Arguments, kwargs: Keywords) -> Iterator[object]:

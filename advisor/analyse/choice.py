@@ -20,11 +20,21 @@ def choose_sites(sites: Sequence[Site], machine: Machine) -> tuple[Site, ...]:
     """The sites to run trials on, the most promising first, three at most.
 
     A site inside a chosen one is left out: it is the same time again. Where the outer one cannot be run side by side
-    (dependent, unsafe, withheld), the sites inside it stand in.
+    (dependent, unsafe, withheld), the sites inside it stand in. Calls that would have to be changed first come last.
     """
-    left = [site for site in sites if runnable(site) and expected_gain(site, machine) >= WORTH_TRYING]
+    possible = [site for site in sites if runnable(site)]
+    left = [site for site in possible if expected_gain(site, machine) >= WORTH_TRYING]
     if not left:  # nothing promises a gain: the largest is tried all the same, to show it
-        left = sorted((site for site in sites if runnable(site)), key=lambda site: -site.share)[:1]
+        left = sorted(possible, key=lambda site: -site.share)[:1]
+    chosen: list[Site] = []
+    for group in (False, True):
+        chosen += _chosen([site for site in left if bool(site.safety.changes) == group], sites, machine, chosen)
+    return tuple(chosen[:MOST_SITES])
+
+
+def _chosen(left: list[Site], sites: Sequence[Site], machine: Machine, before: Sequence[Site]) -> list[Site]:
+    """Of `left`, the most promising first, none inside another or inside one chosen `before`."""
+    left = [site for site in left if not {each.id for each in before}.intersection(enclosing(site, sites))]
     chosen: list[Site] = []
     while left and len(chosen) < MOST_SITES:
         gains = {site.id: expected_gain(site, machine) for site in left}
@@ -33,7 +43,7 @@ def choose_sites(sites: Sequence[Site], machine: Machine) -> tuple[Site, ...]:
         choice = min(near, key=lambda site: (len(enclosing(site, sites)), -site.share))
         chosen.append(choice)
         left = [site for site in left if site is not choice and choice.id not in enclosing(site, sites)]
-    return tuple(chosen)
+    return chosen
 
 
 def runnable(site: Site) -> bool:

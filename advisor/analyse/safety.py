@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 from advisor.analyse.dependence import carried
+from advisor.analyse.shared import shared_state
 from advisor.model.ledger import Ledger
 from advisor.model.recording import Effect, RecordedSite
 from advisor.model.site import Safety
@@ -34,24 +36,22 @@ def assess(  # noqa: PLR0911  # one way out a judgement
     if recorded is None:
         return Safety()
     dependent = _dependences(recorded)
-    mutated = tuple(f"the calls change {name}" for name in shared_state(recorded))
+    state = shared_state(recorded)
+    mutated = tuple(f"the calls change {name}" for name in state.changed)
     effects = () if allow_effects else _effects(recorded.effects) + _unseen_traffic(recorded, ledger)
     if dependent:
         return Safety(status="dependent", reasons=dependent + effects)
     if effects:
         return Safety(status="withheld", reasons=effects + mutated)
     if mutated:
-        return Safety(status="unsafe", reasons=mutated)
+        return Safety(status="unsafe", reasons=mutated, changes=state.changed)
     if is_pause(recorded):
         return Safety(status="unsafe", reasons=(PAUSE,))
+    kept = tuple(f"the calls add to {name}, which processes would not share" for name in state.in_this_process)
+    workers: Literal["any", "threads"] = "threads" if kept else "any"
     if recorded.calls > 1 and recorded.sampled and (recorded.in_loop or recorded.kind == "pool"):
-        return Safety(status="safe")
-    return Safety()
-
-
-def shared_state(recorded: RecordedSite) -> tuple[str, ...]:
-    """What the calls changed and others may read. Random state is left out: it decides which figures, not whether."""
-    return tuple(name for name in recorded.mutated if not is_random(name))
+        return Safety(status="safe", reasons=kept, workers=workers)
+    return Safety(reasons=kept, workers=workers)
 
 
 def one_place(recorded: RecordedSite) -> tuple[str, ...]:
@@ -78,11 +78,6 @@ def _shared_file(effect: Effect, calls: int) -> str:
 def is_pause(recorded: RecordedSite) -> bool:
     """True where the user's code calls `time.sleep` itself: it paces a loop or polls, which is no work to share out."""
     return recorded.kind == "call" and recorded.callee_file is None and recorded.callee.rpartition(".")[2] == "sleep"
-
-
-def is_random(name: str) -> bool:
-    """True where a changed name is a global random generator's state (ADV306)."""
-    return "random" in name.lower()
 
 
 def _dependences(recorded: RecordedSite) -> tuple[str, ...]:

@@ -59,11 +59,16 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteAdvice:
-    """A site with its trials (repeats merged, one entry a mix), recommendation and findings."""
+    """A site with its trials (repeats merged, one entry a mix), recommendation and findings.
+
+    `after_change` is what the trials show for calls that returned what they now change or add to, None where that
+    would gain nothing more.
+    """
 
     site: Site
     trials: tuple[Trial, ...] = ()
     recommendation: Recommendation | None = None
+    after_change: Recommendation | None = None
     findings: tuple[Finding, ...] = ()
 
 

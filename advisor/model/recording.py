@@ -30,7 +30,9 @@ class RecordedSite:
     `traced_s` are seconds inside the calls in the traced run: good for ranking calls on one line against each
     other, for nothing else. `sampled` calls were kept for replay. `pickle_error` says why arguments or callee
     cannot be sent to another process. `reused_results` counts calls whose arguments held an earlier
-    call's result. `mutated` names what the sampled calls changed ("self.total", "argument 1", "global CACHE").
+    call's result. `mutated` names what the sampled calls changed ("self.total", "argument 1", "global TOTAL"),
+    `grown` what they only added to, and `by_key` containers in which each call set keys of its own.
+    `one_receiver` is True where all calls were of a method of one and the same object.
     `unevenness` is the relative standard deviation of the sampled calls' traced seconds, None where not known.
     `safe_requests` counts HTTP requests that only read. `callee_name` is the qualified name of the callee's code.
     `current` is the pool the script runs the calls on today.
@@ -58,6 +60,9 @@ class RecordedSite:
     pickle_s: float = 0.0
     reused_results: int = 0
     mutated: tuple[str, ...] = ()
+    grown: tuple[str, ...] = ()
+    by_key: tuple[str, ...] = ()
+    one_receiver: bool = False
     safe_requests: int = 0
     effects: tuple[Effect, ...] = ()
     current: WorkerMix | None = None

@@ -26,15 +26,31 @@ class Bound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Safety:
-    """Whether calls may run side by side, and whether they may be replayed, with reasons in the user's names."""
+    """Whether calls may run side by side, and whether they may be replayed, with reasons in the user's names.
+
+    `changes` names shared state that the calls change: as written they stay serial, copies may still show what
+    returning the values would gain. `workers` is "threads" where other processes would not share what calls add to.
+    """
 
     status: SafetyStatus = "unknown"
     reasons: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    workers: Literal["any", "threads"] = "any"
 
     @property
     def replayable(self) -> bool:
         """True where trials may be run."""
-        return self.status in ("safe", "unknown")
+        return self.status in ("safe", "unknown") or bool(self.changes and self.status == "unsafe")
+
+    @property
+    def limited(self) -> bool:
+        """True where the calls could run on more workers if they returned what they now change or add to."""
+        return bool(self.changes) or self.workers == "threads"
+
+    @property
+    def freed(self) -> Safety:
+        """The same calls once they return what they now change or add to."""
+        return Safety(status="safe")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

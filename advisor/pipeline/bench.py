@@ -17,7 +17,7 @@ from advisor.model.advice import SiteAdvice
 from advisor.model.ledger import WAIT_KINDS
 from advisor.model.site import Safety
 from advisor.model.trial import SERIAL, WorkerMix
-from advisor.recommend.balance import current_mix, doubtful, recommend
+from advisor.recommend.balance import after_change, current_mix, doubtful, recommend
 from advisor.recommend.flags import site_findings
 from advisor.recommend.margins import stay
 from advisor.recommend.settle import settled
@@ -154,16 +154,15 @@ class Bench:
         if refused is not None:
             withheld = Safety(status="withheld", reasons=(f"a replayed call was stopped before it acted: {refused}",))
             return self.unmeasured(replace(site, safety=withheld), {})
-        if not representative(site, trials):
-            answer = doubtful(
-                site, trials, self.machine, script_wall_s=self.script_wall_s, max_workers=self.options.max_threads
-            )
-        else:
-            answer = recommend(
-                site, trials, self.machine, script_wall_s=self.script_wall_s, max_workers=self.options.max_threads
-            )
+        sound = representative(site, trials)
+        weigh = partial(
+            recommend if sound else doubtful, machine=self.machine, script_wall_s=self.script_wall_s,
+            max_workers=self.options.max_threads,
+        )  # fmt: skip
+        answer = weigh(site, trials)
+        changed = after_change(site, trials, weigh) if sound else None
         findings = site_findings(site, trials, answer, self.machine)
-        return SiteAdvice(site=site, trials=trials, recommendation=answer, findings=findings)
+        return SiteAdvice(site=site, trials=trials, recommendation=answer, after_change=changed, findings=findings)
 
     def unmeasured(self, site: Site, measured: Container[str]) -> SiteAdvice:
         """What can be said of a site without trials; one inside a measured site is answered by that one."""

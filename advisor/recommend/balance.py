@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from advisor.analyse.bound import nature_of
 from advisor.analyse.inline import EVENT_LOOP
@@ -18,7 +18,7 @@ from advisor.recommend.memory import fits
 from advisor.recommend.prediction import predicted
 from advisor.recommend.trust import starved
 
-__all__ = ["doubtful", "predicted", "recommend"]
+__all__ = ["after_change", "doubtful", "predicted", "recommend"]
 
 WITHIN = 0.05
 """Mixes this close to the best are as good; more where the repeats themselves spread more, up to `MOST_NOISE`."""
@@ -88,6 +88,8 @@ def recommend(
     script, start-up included, over what the script does today; else that stays. Without usable trials the answer
     is predicted from the ledger and says so. `script_wall_s` is run 1's wall time.
     """
+    if site.safety.workers == "threads":
+        trials = [trial for trial in trials if trial.mix.processes == 1]
     held = _held(site)
     base = _base(site, trials)
     if held is not None:
@@ -115,6 +117,22 @@ def doubtful(
         return told
     why = f"run 1 speaks for {told.mix}, the trials for {seen.mix}, and replayed calls are not like the script's"
     return stay(current_mix(site), why, measured=False, decided=False)
+
+
+def after_change(
+    site: Site, trials: Sequence[Trial], weigh: Callable[[Site, Sequence[Trial]], Recommendation]
+) -> Recommendation | None:
+    """What `site` could run on if its calls returned what they now change or add to; None where that gains no more.
+
+    The copies of a trial change what they like, each its own: their seconds are those of the calls after the change.
+    `weigh` is `recommend` for this machine and script.
+    """
+    if not site.safety.limited or not any(trial.ok for trial in trials):
+        return None
+    today = weigh(site, trials)
+    found = weigh(replace(site, safety=site.safety.freed), trials)
+    gains = found.measured and found.decided and found.speedup.value >= MIN_SITE_GAIN * today.speedup.value
+    return found if gains else None
 
 
 def current_mix(site: Site) -> WorkerMix:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from advisor.analyse.bound import nature_of
-from advisor.analyse.safety import PAUSE, is_random
+from advisor.analyse.safety import PAUSE
+from advisor.analyse.shared import is_random
 from advisor.model.advice import Finding, Recommendation, Severity
 from advisor.model.machine import Machine
 from advisor.model.site import Site

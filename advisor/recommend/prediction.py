@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from advisor.analyse.choice import call_s
-from advisor.analyse.safety import one_place, shared_state
+from advisor.analyse.safety import one_place
 from advisor.analyse.scaling import MAX_WORKERS, amdahl, best_predicted, predict
+from advisor.analyse.shared import shared_state
 from advisor.model.advice import Interval, Recommendation
 from advisor.model.machine import Machine
 from advisor.model.site import Site
@@ -26,7 +27,7 @@ def predicted(site: Site, machine: Machine, script_wall_s: float, *, max_workers
     """
     recorded = site.recorded
     today = recorded.current if recorded is not None and recorded.current is not None else SERIAL
-    changed = shared_state(recorded) if recorded is not None else ()
+    changed = shared_state(recorded).changed if recorded is not None else ()
     if changed:
         return stay(today, f"the calls change {', '.join(changed)}, which others would see half done", measured=False)
     crowded = one_place(recorded) if recorded is not None else ()
@@ -50,7 +51,7 @@ def predicted(site: Site, machine: Machine, script_wall_s: float, *, max_workers
         machine,
         site.calls,
         task_s=call_s(site),
-        sendable=recorded.pickle_error is None,
+        sendable=recorded.pickle_error is None and site.safety.workers == "any",
         max_workers=max_workers or MAX_WORKERS,
         child_cpus=site.child_cpus,
     )

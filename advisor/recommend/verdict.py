@@ -42,7 +42,8 @@ def verdict(
     if entry is not None and not entry.trials and any(finding.code == "ADV404" for finding in findings):
         entry = None
     said = _of_site(entry.site, entry.recommendation) if entry and entry.recommendation else _nothing(findings)
-    return _after_failure(script_exit) + said
+    changed = _after_change(entry.site, entry.after_change) if entry and entry.after_change else ""
+    return _after_failure(script_exit) + said + changed
 
 
 def name_of(site: Site) -> str:
@@ -95,6 +96,14 @@ def _keep(site: Site, advice: Recommendation, today: WorkerMix) -> str:
         case _:
             why = "gains nothing from more workers" if advice.measured else "is best left as it is"
     return f"Stay serial: {name_of(site)} {why}: {advice.reason}."
+
+
+def _after_change(site: Site, advice: Recommendation) -> str:
+    """What the calls could gain once changed: measured, but not of the code as it is."""
+    return (
+        f" After the change (`{site.callee}` returns what it now changes, and the caller puts it together): "
+        f"{advice.mix}, {factor(advice.speedup)}, the script {_digits(advice.script_speedup.value)}x."
+    )
 
 
 def _as_is(today: WorkerMix) -> str:

@@ -101,6 +101,7 @@ def _site(entry: SiteAdvice) -> Json:
         "current": _current(entry),
         "trials": [_trial(each) for each in entry.trials],
         "recommendation": _recommendation(entry.recommendation),
+        "after_change": _recommendation(entry.after_change),
         "findings": [_finding(each) for each in entry.findings],
     }
 

@@ -179,6 +179,8 @@ def _ground(best: SiteAdvice, advised: Recommendation) -> str:
     """What an answer rests on, in a few words."""
     if not advised.measured:
         stays = advised.mix == frames.today_mix(best)
+        if best.after_change is not None:
+            return f"What would be gained after the change is measured, in {words.runs(best.trials)} of copies"
         gains = f"{words.gain(advised.speedup)} the site, {words.gain(advised.script_speedup)} the script"
         trials = "its trials do not stand for the job" if best.trials else "no trials"
         return f"Not measured: {trials}" if stays else f"PREDICTED, not measured ({advised.mix}: {gains})"

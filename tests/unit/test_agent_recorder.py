@@ -353,7 +353,27 @@ def look_at_global() -> int:
     return TOTAL["sum"]
 
 
-def test_changes_of_shared_things_are_seen(recorder: Recorder) -> None:
+class Tracker:
+    made = 0
+
+    def __init__(self) -> None:
+        Tracker.made += 1
+
+
+def count_through_another() -> None:
+    bump_global()
+
+
+def judged(recorder: Recorder, function: Callable[..., Any], *rows: tuple[Any, ...], **kwargs: object) -> Site:
+    """The settled site of a few calls of `function`."""
+    site = new_site(recorder)
+    for row in rows:
+        through(site, function, *row, **kwargs)
+    site.finish()
+    return site
+
+
+def test_changes_of_shared_things_are_seen_and_named(recorder: Recorder) -> None:
     counter, numbers = Counter(), [0]
     seen = 0
 
@@ -361,18 +381,66 @@ def test_changes_of_shared_things_are_seen(recorder: Recorder) -> None:
         nonlocal seen
         seen += 1
 
+    def set_first(xs: list[int]) -> None:
+        xs[0] += 1
+
+    def set_first_of(*, xs: list[int]) -> None:
+        xs[0] += 1
+
     for function, args, kwargs, name in [
-        (counter.bump, (), {}, "self"),
-        (numbers.append, (1,), {}, "self"),
-        (lambda xs: xs.append(1), (numbers,), {}, "argument 1"),
-        (lambda *, xs: xs.append(1), (), {"xs": numbers}, "argument 'xs'"),
-        (bump_global, (), {}, "global TOTAL"),
+        (counter.bump, (), {}, "self.n"),
+        (set_first, (numbers,), {}, "argument 1[0]"),
+        (set_first_of, (), {"xs": numbers}, "argument 'xs'[0]"),
+        (bump_global, (), {}, "global TOTAL['sum']"),
+        (count_through_another, (), {}, "global TOTAL['sum']"),
         (bump_enclosed, (), {}, "enclosing variable seen"),
+        (Tracker, (), {}, "Tracker.made"),
     ]:
-        site = new_site(recorder)
-        for _ in range(2):
-            through(site, function, *args, **kwargs)
-        assert site.marks.mutated == {name}, name
+        site = judged(recorder, function, args, args, **kwargs)
+        assert (site.marks.mutated, site.marks.grown, site.marks.by_key) == ({name}, set(), set())
+
+
+def test_what_only_grows_is_told_apart(recorder: Recorder) -> None:
+    numbers, table, names = [0], {"a": 1}, {"a"}
+    for function, rows in [
+        (numbers.append, ((1,), (2,))),
+        (table.setdefault, (("b", 1), ("c", 1))),
+        (names.add, (("b",), ("c",))),
+    ]:
+        site = judged(recorder, function, *rows)
+        assert (site.marks.mutated, site.marks.grown) == (set(), {"self"})
+
+
+def test_keys_of_its_own_are_told_from_one_that_all_calls_set(recorder: Recorder) -> None:
+    rows = [0] * 6
+
+    def put(place: int) -> None:
+        rows[place] = place + 1
+
+    own = judged(recorder, put, (0,), (3,), (5,))
+    assert (own.marks.mutated, own.marks.by_key) == (set(), {"enclosing variable rows"})
+    rows[:] = [0] * 6
+    same = judged(recorder, lambda: rows.__setitem__(2, rows[2] + 1), (), ())
+    assert (same.marks.mutated, same.marks.by_key) == ({"enclosing variable rows[2]"}, set())
+
+
+def test_a_list_that_loses_items_is_changed(recorder: Recorder) -> None:
+    todo = [1, 2, 3, 4]
+    site = judged(recorder, todo.pop, (), ())
+    assert site.marks.mutated == {"self"}
+
+
+def test_what_is_made_on_first_use_is_no_change(recorder: Recorder) -> None:
+    class Client:
+        connection: object = None
+
+        def get(self) -> object:
+            if self.connection is None:
+                self.connection = object()
+            return self.connection
+
+    site = judged(recorder, Client().get, (), (), ())
+    assert (site.marks.mutated, site.marks.grown) == (set(), set())
 
 
 def test_what_is_not_shared_or_not_changed_is_not_named(recorder: Recorder) -> None:
@@ -389,6 +457,7 @@ def test_what_is_not_shared_or_not_changed_is_not_named(recorder: Recorder) -> N
     several(len, (numbers,), (numbers,))
     several(lambda xs: xs.append(1), ([],), ([],), ([],))  # each call changes a list of its own
     several(sorted, ([2, 1],), ([2, 1],))
+    recorder.stop()
     assert [site.marks.mutated for site in sites] == [set()] * len(sites)
 
 

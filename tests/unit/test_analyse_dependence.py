@@ -124,7 +124,7 @@ def test_effects_withhold_and_name_what_was_touched():
 
 def test_changed_state_is_unsafe_and_random_state_is_not():
     assert assess(recorded(file="/nowhere.py", mutated=("self.total",)), Ledger()).status == "unsafe"
-    assert assess(recorded(file="/nowhere.py", mutated=("random state",)), Ledger()).status == "safe"
+    assert assess(recorded(file="/nowhere.py", mutated=("the state of random",)), Ledger()).status == "safe"
 
 
 def test_nothing_recorded_is_unknown():
