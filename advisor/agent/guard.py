@@ -17,10 +17,11 @@ import resource
 import signal
 import sys
 import warnings
+from collections.abc import Set as AbstractSet
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING
 
-from . import inherited, landlock
+from . import inherited, landlock, stacks
 
 if TYPE_CHECKING:
     from .effects import Effects
@@ -95,10 +96,9 @@ class Lock:
         self.effects = effects
         self.refusal: Refusal
 
-    def close(self, report_fd: int, *, has_children: bool, forks: bool) -> None:
-        """Lock a copy before it loads any task. `forks`: it will start a pool of processes."""
-        keep = {report_fd, *self.effects.sockets.safe_fds()}
-        inherited.detach(keep, has_children=has_children)
+    def close(self, ours: AbstractSet[int], *, has_children: bool, forks: bool) -> None:
+        """Lock a copy before it loads any task. `ours`: the copy's own pipes; `forks`: it will start workers."""
+        inherited.detach(ours | set(self.effects.sockets.safe_fds()), has_children=has_children)
         self.refusal = Refusal()
         landlock.restrict(self.effects.sockets.safe_ports, semaphores=forks)
         self.effects.refused = self.refusal.note
@@ -124,6 +124,7 @@ class Lock:
 def in_worker(parent: int, lock: Lock | None) -> None:
     """Initializer of a pool's worker process."""
     die_with(parent)
+    stacks.arm()
     if lock is not None:
         landlock.restrict(lock.effects.sockets.safe_ports, semaphores=False)
         lock.close_files()

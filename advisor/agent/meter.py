@@ -33,6 +33,20 @@ def _process_usage(pid: int) -> list[float]:
     return total
 
 
+def cpu_s(pid: int) -> float:
+    """CPU seconds that the process `pid` has used so far; 0 where it is gone."""
+    return _process_usage(pid)[0]
+
+
+def available_bytes() -> int | None:
+    """Memory that the machine could still give, by the kernel's estimate; None where it gives none."""
+    with contextlib.suppress(OSError), open("/proc/meminfo") as file:
+        for line in file:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
 def tree_memory(root: int, stage: int) -> int | None:
     """Bytes the tree below `root` would take without the stage it was forked from.
 

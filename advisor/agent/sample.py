@@ -12,6 +12,8 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from .pickling import TooMuchError, culprit, pickled
+
 if TYPE_CHECKING:
     from .values import Arguments, Function, Keywords
 
@@ -50,32 +52,6 @@ class Task:
         if self.data is not None:
             return len(self.data)
         return sum(len(arg) for arg in self.args if type(arg) in (str, bytes))
-
-
-class TooMuchError(Exception):
-    """A pickle that would be too large, or take too long."""
-
-
-class _Parts:
-    """A file for a pickler that ends it in time: an unbounded pickle could double the script's memory."""
-
-    def __init__(self, limit_bytes: int, limit_s: float) -> None:
-        self.parts: list[bytes] = []
-        self.left_bytes = limit_bytes
-        self.ends = time.perf_counter() + limit_s
-
-    def write(self, data: bytes | pickle.PickleBuffer) -> None:
-        self.left_bytes -= memoryview(data).nbytes  # arrays are written as buffers, which have no len()
-        if self.left_bytes < 0 or time.perf_counter() > self.ends:
-            raise TooMuchError
-        self.parts.append(bytes(data))
-
-
-def pickled(value: object, limit_bytes: int, limit_s: float) -> bytes:
-    """Pickle `value`. Raises TooMuchError beyond either limit, and whatever pickling it raises."""
-    parts = _Parts(limit_bytes, limit_s)
-    pickle.Pickler(parts, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
-    return b"".join(parts.parts)
 
 
 class Sample:
@@ -117,7 +93,7 @@ class Sample:
         except TooMuchError:
             return None
         except Exception as error:  # whatever a __reduce__ of the user's raises
-            self.pickle_error = f"{type(error).__name__}: {error}"
+            self.pickle_error = self.pickle_error or culprit(error, None, args, kwargs)
             task.args, task.kwargs = args, kwargs
         self.pickle_s.append(time.thread_time() - began)
         return task
@@ -186,7 +162,7 @@ class Sample:
             except TooMuchError:
                 return
             except Exception as error:  # a lambda, a closure, a bound method of what cannot be pickled
-                self.pickle_error = f"{type(error).__name__}: {error}"
+                self.pickle_error = culprit(error, callee, (), {})
 
 
 def is_immutable(args: Arguments, kwargs: Keywords) -> bool:

@@ -16,7 +16,7 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import guard, meter
+from . import guard, meter, stacks
 from .lines import run_lines
 from .native import run_native
 from .trial import run_trial
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.05  # how soon the death of a copy is seen; its report is read at once
 _MEMORY_POLL_S = 0.01
+_LOOK_S = 0.25  # how often a copy's processes and memory are looked at, by counts that cost it nothing
+_MOST_PROCESSES = 64  # a copy may have, besides four a worker: a pool in each task is possible, a fork bomb is not
 _GRACE_S = 0.2
 _REAP_S = 5.0
 _READ_BYTES = 1 << 16
@@ -95,6 +97,7 @@ class Stage:
         self.functions: list[types.FunctionType] = []
         self.caches: list[Any] = []
         self.report_fd = -1
+        self.stacks_fd = -1
         self.has_children = False
 
     def serve(self) -> None:
@@ -110,6 +113,7 @@ class Stage:
         Frozen objects can no longer be listed, so what copies will look for is listed here.
         """
         guard.prepare()
+        stacks.disarm()
         if sys.platform.startswith("linux"):  # what a trial leaves behind comes to us, to be ended
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         things = gc.get_objects()
@@ -135,7 +139,7 @@ class Stage:
         lock = None
         if not self.replay_effects:
             lock = guard.Lock(self.effects)
-            lock.close(self.report_fd, has_children=self.has_children, forks=forks)
+            lock.close({self.report_fd, self.stacks_fd}, has_children=self.has_children, forks=forks)
         for cache in self.caches:  # a warm one is not what run 1 had; what it lets go may run the user's code
             cache.cache_clear()
         return lock
@@ -147,62 +151,104 @@ class Stage:
         others = set(meter.descendants(stage))
         self.has_children = len(others) > 1
         read_end, self.report_fd = os.pipe()
+        stacks_end, self.stacks_fd = stacks.pipe()
         began = time.perf_counter()
         child = os.fork()
         if child == 0:
-            self.be_the_copy(functools.partial(work, self.sites.get(order["site"]), order, self), stage)
+            os.close(read_end)
+            os.close(stacks_end)
+            self.be_the_copy(functools.partial(work, self.sites.get(order["site"]), order, self), stage, order)
         os.close(self.report_fd)
-        data, peak, done = self.follow(child, read_end, order, stage)
-        os.close(read_end)
+        os.close(self.stacks_fd)
+        seen = self.follow(child, read_end, order, stage)
         status = _end(child)
         _end_leftovers(stage, others)
-        report = _judge(data, status, order, done=done)
+        report = _judge(seen, status, order)
+        if not seen.done:
+            report["stacks"] = stacks.read(stacks_end, self.is_own)
+            report["cpu_s"] = seen.cpu_s
+        os.close(read_end)
+        os.close(stacks_end)
         report["elapsed_s"] = time.perf_counter() - began
-        if peak is not None:
-            report["peak_pss_bytes"] = peak
+        if seen.peak is not None:
+            report["peak_pss_bytes"] = seen.peak
         return report
 
-    def be_the_copy(self, work: Callable[[], Message], stage: int) -> NoReturn:
+    def be_the_copy(self, work: Callable[[], Message], stage: int, order: Message) -> NoReturn:
         """The forked copy: never returns."""
         code = 1
         try:
             guard.isolate(stage)
+            stacks.want(self.stacks_fd, order["timeout_s"])
             _write_all(self.report_fd, json.dumps(work()).encode() + b"\n")
             code = 0
         finally:
             os._exit(code)
 
     @staticmethod
-    def follow(child: int, read_end: int, order: Message, stage: int) -> tuple[bytes, int | None, bool]:
+    def follow(child: int, read_end: int, order: Message, stage: int) -> Seen:
         """Read the report until it is whole, the copy has ended or the time is up; on the way, memory if asked for.
 
-        Returns what was read, peak bytes of the tree, and whether the copy came to its end. The pipe's own end tells
-        nothing: a process that a task left behind may hold it.
+        The pipe's own end tells nothing: a process that a task left behind may hold it.
         """
         ends = time.monotonic() + order["timeout_s"]
-        data, peak = b"", None
+        look = time.monotonic() + _LOOK_S
+        seen = Seen()
         while (left := ends - time.monotonic()) > 0:
             if order.get("memory"):
                 now = meter.tree_memory(child, stage)
-                peak = max(peak or 0, now) if now is not None else peak
+                seen.peak = max(seen.peak or 0, now) if now is not None else seen.peak
+            if time.monotonic() > look:
+                look += _LOOK_S
+                seen.excess = _excess(child, order)
+                if seen.excess:
+                    break
             ended = _has_ended(child)
             poll_s = _MEMORY_POLL_S if order.get("memory") else _POLL_S
             if select.select([read_end], [], [], 0 if ended else min(left, poll_s))[0]:
                 part = os.read(read_end, _READ_BYTES)
-                data += part
+                seen.data += part
                 ended = ended and not part
-            if data.endswith(b"\n") or ended:
-                return data, peak, True
-        return data, peak, False
+            if seen.data.endswith(b"\n") or ended:
+                seen.done = True
+                return seen
+        seen.cpu_s = sum(meter.cpu_s(pid) for pid in meter.descendants(child))
+        return seen
 
 
-def _judge(data: bytes, status: int, order: Message, *, done: bool) -> Message:
+class Seen:
+    """What the stage saw of a copy: its report, peak bytes of the tree, and how it came to an end, if it did."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.peak: int | None = None
+        self.done = False
+        self.excess = ""
+        self.cpu_s = 0.0
+
+
+def _excess(child: int, order: Message) -> str:
+    """What a copy takes more of than any replay should, "" where nothing."""
+    processes = len(meter.descendants(child))
+    workers = order.get("processes", 1) * order.get("threads_per_process", 1)
+    if processes > _MOST_PROCESSES + 4 * workers:
+        return f"it started process after process ({processes} at once)"
+    floor = order.get("memory_floor_bytes", 0)
+    available = meter.available_bytes() if floor else None
+    if available is not None and available < floor:
+        return f"it used up the machine's memory ({available / 1e6:,.0f} MB were left)"
+    return ""
+
+
+def _judge(seen: Seen, status: int, order: Message) -> Message:
     """What became of a copy; the fields of every kind of work where it did not say."""
-    if done and data.endswith(b"\n"):
-        report: Message = json.loads(data)
+    if seen.done and seen.data.endswith(b"\n"):
+        report: Message = json.loads(seen.data)
         return report
     nothing: Message = {"wall_s": None, "lines": [], "pools": []}
-    if not done:
+    if seen.excess:
+        return {**nothing, "outcome": "failed", "error": f"stopped: {seen.excess}"}
+    if not seen.done:
         return {**nothing, "outcome": "timed_out", "error": f"not done after {order['timeout_s']:.1f} s"}
     how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit status {os.WEXITSTATUS(status)}"
     return {**nothing, "outcome": "failed", "error": f"the forked copy ended by {how}"}

@@ -7,7 +7,7 @@ import pickle
 import time
 from typing import TYPE_CHECKING, Any
 
-from . import guard, meter
+from . import guard, meter, stacks
 from .backends import BACKENDS, Backend, Serial
 from .digest import digest
 from .effects import ReplayRefused
@@ -55,6 +55,8 @@ def _run(kind: type[Backend], site: Site, order: dict[str, Any], lock: guard.Loc
     tasks = _load(chosen)
     if kind.forks:
         pickle.dumps(tasks[0])  # what cannot be sent fails here: the pool itself may hang on it
+    else:
+        stacks.arm()
     began = time.perf_counter()
     with kind(order, (guard.in_worker, (os.getpid(), lock))) as backend:
         startup_s = time.perf_counter() - began

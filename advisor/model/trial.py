@@ -60,13 +60,28 @@ class TrialRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """Where `threads` threads stood when a trial's time was up: the innermost line of the user's own code.
+
+    `inside` is the function it called that had not returned, "" where the line itself was running.
+    """
+
+    file: str
+    line: int
+    function: str
+    inside: str = ""
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One or more replays of the same tasks under one mix.
 
     `wall_s` has one figure a repeat, pool already warm; `startup_s` is the median time to get the pool warm.
     `cpu_s`, switches and `ipc_bytes` (arguments and results pickled) are means per repeat, over all `tasks`.
     `task_s` are seconds per single task, known for serial trials only. `peak_pss_bytes` is the tree's peak
-    (None: not measured). `mismatches` counts results whose digest differs from the recorded one.
+    (None: not measured). `mismatches` counts results whose digest differs from the recorded one. `stacks` says where
+    the threads of a trial that timed out stood; its `cpu_s` is then what it had used by that time.
     """
 
     mix: WorkerMix
@@ -82,6 +97,7 @@ class Trial:
     error: str | None = None
     task_s: tuple[float, ...] = ()
     mismatches: int = 0
+    stacks: tuple[Stand, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     from advisor.record.process import AgentProcess
 
 
+MEMORY_FLOOR_BYTES = 500_000_000
+MEMORY_FLOOR_SHARE = 0.05
+"""A trial is stopped before it leaves the machine less memory than this, of both the smaller."""
+
+
 def advise(options: AdviseOptions, progress: Progress) -> Advice:
     """Run the target twice and its hot calls under several mixes; the whole result.
 
@@ -150,7 +155,8 @@ class _Run:
         )
         if process is None:
             return tuple(bench.unmeasured(site, ()) for site in sites), self.machine
-        return bench.measure(sites, RemoteStage(process), self.progress)
+        floor_bytes = min(MEMORY_FLOOR_BYTES, int(MEMORY_FLOOR_SHARE * self.machine.memory_bytes))
+        return bench.measure(sites, RemoteStage(process, floor_bytes), self.progress)
 
     def put_together(
         self, observation: Observation, recording: Recording | None, entries: tuple[SiteAdvice, ...], machine: Machine

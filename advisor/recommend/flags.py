@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import PurePath
 from typing import Any
 
 from advisor.analyse.bound import nature_of
@@ -16,6 +18,9 @@ from advisor.recommend.balance import current_mix
 from advisor.recommend.overhead import overhead_findings
 from advisor.recommend.trust import busy_machine, not_representative
 
+STANDS_STILL = 0.5
+"""A trial that timed out with less than this part of serial's CPU time for the same tasks was not slow: it waited."""
+STANDS_TOLD = 3
 GIL_BOUND_PYTHON = 0.5
 """Part of a task that is Python code from which on the GIL caps threads at two."""
 
@@ -94,10 +99,30 @@ def _outcomes(trials: Sequence[Trial]) -> Iterable[Finding]:
         )
     hung = [trial for trial in trials if trial.outcome == "timed_out" and trial.mix != SERIAL]
     for trial in hung[:1]:
-        message = (
-            f"{trial.mix} did not finish {trial.tasks} tasks in the time given: a deadlock, or far slower than serial"
-        )
-        yield _finding("ADV305", "error", message, mix=str(trial.mix), tasks=trial.tasks, mixes=len(hung))
+        still = trial.cpu_s < STANDS_STILL * (trial.tasks and _serial_s(trials, trial.tasks))
+        why = "its threads stand still, as in a deadlock" if still else "a deadlock, or far slower than serial"
+        stood = [asdict(stand) for stand in trial.stacks]
+        message = f"{trial.mix} did not finish {trial.tasks} tasks in the time given: {why}{_standing(trial)}"
+        yield _finding(
+            "ADV305", "error", message, mix=str(trial.mix), tasks=trial.tasks, mixes=len(hung), cpu_s=trial.cpu_s,
+            stacks=stood,
+        )  # fmt: skip
+
+
+def _serial_s(trials: Sequence[Trial], tasks: int) -> float:
+    """CPU seconds that so many tasks take one after the other, 0 where that is not known."""
+    serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
+    return serial.cpu_s / serial.tasks * tasks if serial is not None else 0.0
+
+
+def _standing(trial: Trial) -> str:
+    """Where its threads stood, the most crowded places first."""
+    told = [
+        f"{stand.threads} in `{stand.function}` ({PurePath(stand.file).name}:{stand.line}"
+        f"{f', inside {stand.inside}' if stand.inside else ''})"
+        for stand in trial.stacks[:STANDS_TOLD]
+    ]
+    return f"; of its threads {', '.join(told)}" if told else ""
 
 
 def _unsendable(site: Site) -> Iterable[Finding]:

@@ -84,7 +84,8 @@ class Book:
 def _merged(known: Trial, new: Trial, startup_s: float) -> Trial:
     """One more repeat: means over repeats for the counts, all seconds kept; a bad outcome stays."""
     if not new.ok:
-        return replace(known, outcome=new.outcome, error=new.error, mismatches=max(known.mismatches, new.mismatches))
+        wrong = max(known.mismatches, new.mismatches)
+        return replace(known, outcome=new.outcome, error=new.error, mismatches=wrong, stacks=new.stacks)
     before = len(known.wall_s)
     return replace(
         known,

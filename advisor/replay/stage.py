@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from advisor.errors import StageError
 from advisor.model.machine import NativePool
-from advisor.model.trial import Trial, TrialRequest
+from advisor.model.trial import Stand, Trial, TrialRequest
 
 _ANSWER_S = 30.0
 """How much later than a trial's own time limit the stage's answer may come."""
@@ -37,9 +37,13 @@ class LineCount:
 
 @dataclass(slots=True)
 class RemoteStage:
-    """Runs trials on forked copies of the recorded script, through `channel`."""
+    """Runs trials on forked copies of the recorded script, through `channel`.
+
+    A trial that leaves the machine less memory than `memory_floor_bytes` is stopped.
+    """
 
     channel: Channel
+    memory_floor_bytes: int = 0
 
     def run(self, request: TrialRequest) -> Trial:
         """One replay. Raises StageError where the stage itself has gone."""
@@ -54,12 +58,19 @@ class RemoteStage:
                 "tasks": request.tasks,
                 "timeout_s": request.timeout_s,
                 "memory": request.memory,
+                "memory_floor_bytes": self.memory_floor_bytes,
             },
             request.timeout_s,
         )
         if answer["wall_s"] is None:
             return Trial(
-                mix=request.mix, tasks=request.tasks, wall_s=(), outcome=answer["outcome"], error=answer["error"]
+                mix=request.mix,
+                tasks=request.tasks,
+                wall_s=(),
+                outcome=answer["outcome"],
+                error=answer["error"],
+                cpu_s=answer.get("cpu_s", 0.0),
+                stacks=tuple(Stand(**stand) for stand in answer.get("stacks", ())),
             )
         return Trial(
             mix=request.mix,

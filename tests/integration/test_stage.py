@@ -101,6 +101,8 @@ def test_a_deadlock_is_timed_out_and_leaves_no_process(tmp_path: Path, mix: Work
         trial = run.run("step", mix, timeout_s=1.0)
         assert trial.outcome == "timed_out"
         assert trial.wall_s == ()
+        stuck = next(stand for stand in trial.stacks if stand.function == "step")
+        assert Path(stuck.file).read_text().splitlines()[stuck.line - 1].strip() == "lock.acquire()"
         assert run.processes() == []
         assert run.run("step", mix, timeout_s=1.0).outcome == "timed_out"
 
@@ -136,6 +138,91 @@ def test_shared_memory_and_locks_of_the_script_are_the_same_in_every_trial(tmp_p
             trial = run.stage.run(loop)
             assert (trial.outcome, trial.mismatches) == ("ok", 0)
             assert run.stage.run(stuck).outcome == "timed_out"
+
+
+def test_a_trial_that_starts_process_after_process_is_stopped(tmp_path: Path) -> None:
+    source = """
+        import os, time
+
+        bomb = False
+
+        def step(x):
+            if bomb:
+                for _ in range(400):
+                    if os.fork() == 0:
+                        time.sleep(60)
+                        os._exit(0)
+                time.sleep(60)
+            return x
+
+        for i in range(3):
+            step(i)  # hot
+        bomb = True
+    """
+    with staged(tmp_path, source, replay_effects=True) as run:
+        trial = run.run("step", timeout_s=10.0)
+        assert trial.outcome == "failed"
+        assert "process after process" in (trial.error or "")
+        assert run.processes() == []
+
+
+def test_a_trial_that_uses_up_the_memory_is_stopped(tmp_path: Path) -> None:
+    source = """
+        import time
+
+        late = False
+
+        def step(x):
+            if late:
+                time.sleep(5)
+            return x
+
+        for i in range(3):
+            step(i)  # hot
+        late = True
+    """
+    with staged(tmp_path, source) as run:
+        run.stage.memory_floor_bytes = psutil.virtual_memory().total  # any machine is below that
+        trial = run.run("step", timeout_s=10.0)
+        assert trial.outcome == "failed"
+        assert "memory" in (trial.error or "")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "os.closerange(3, 4096)",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, signal.NSIG)); time.sleep(60)",
+        "sys.stdout.write('x' * (1 << 28)); sys.stderr.write('x' * (1 << 28))",
+        "sys.setrecursionlimit(10**9) or (f := lambda: f()) and f()",
+    ],
+)
+@pytest.mark.parametrize("mix", [SERIAL, THREADS, PROCESSES], ids=str)
+def test_a_trial_that_misbehaves_is_an_outcome_and_the_next_is_none_the_worse(
+    tmp_path: Path, harm: str, mix: WorkerMix
+) -> None:
+    source = f"""
+        import os, signal, sys, time
+
+        late = False
+
+        def step(x):
+            if late and x == 1:
+                {harm}
+            return x
+
+        def fine(x):
+            return x
+
+        for i in range(3):
+            step(i)  # hot
+            fine(i)  # hot
+        late = True
+    """
+    with staged(tmp_path, source) as run:
+        assert run.run("step", mix, timeout_s=2.0).outcome in {"ok", "failed", "timed_out", "withheld"}
+        assert run.processes() == []
+        assert run.run("fine", mix).outcome == "ok"
 
 
 def test_a_process_that_leaves_its_group_is_ended_too(tmp_path: Path) -> None:
@@ -183,9 +270,13 @@ def test_a_task_that_does_not_return_fails_its_trial_only(tmp_path: Path, ending
                 {ending}
             return x
 
+        def other(x):
+            return x
+
         late = False
         for i in range(4):
             task(i)  # hot
+            other(i)  # hot
         late = True
     """
     with staged(tmp_path, source) as run:
@@ -193,7 +284,7 @@ def test_a_task_that_does_not_return_fails_its_trial_only(tmp_path: Path, ending
         assert trial.outcome == "failed"
         assert any(part in str(trial.error) for part in ENDINGS[ending].split("|"))
         assert run.processes() == []
-        assert run.run("task", mix, tasks=1).outcome == "ok"
+        assert run.run("other", mix).outcome == "ok"
 
 
 def test_a_call_that_raised_when_recorded_is_counted_but_not_replayed(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.agent.effects import Effects
+from advisor.agent.pickling import TooMuchError, pickled
 from advisor.agent.recorder import Recorder
-from advisor.agent.sample import SAMPLE_CALLS, SITE_BYTES, Sample, Task, TooMuchError, pickled
+from advisor.agent.sample import SAMPLE_CALLS, SITE_BYTES, Sample, Task
 from advisor.agent.site import OFF_AFTER_CALLS, Site
 from advisor.agent.tally import PERIOD
 
