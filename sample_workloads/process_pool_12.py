@@ -34,8 +34,8 @@ def similar_readers(reader):
 
 def main():
     with ProcessPoolExecutor(12, mp_context=get_context("fork")) as pool:
-        closest = list(pool.map(similar_readers, range(240)))
-    print(f"{len(set(closest))} different readers are closest to 240")
+        closest = list(pool.map(similar_readers, range(360)))
+    print(f"{len(set(closest))} different readers are closest to 360")
 
 
 if __name__ == "__main__":

@@ -110,6 +110,7 @@ class Effects:
         self._mode: Mode = "off"
         self.local = threading.local()
         self.stacks: dict[int, list[Notes]] = {}
+        self.reads_refused = False
         self.refused: Callable[[str], None] | None = None
         self.sockets = Sockets(self)
         self.databases = Databases(self.effect)
@@ -174,7 +175,9 @@ class Effects:
 
     def safe_request(self) -> None:
         """A request that only reads is sent."""
-        if self._mode == "note":
+        if self._mode == "guard" and self.reads_refused:
+            self.effect("network", "sends a request")
+        elif self._mode == "note":
             for notes in self.charged():
                 notes.requests += 1
 

@@ -54,7 +54,8 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
     recorder.stop()
     wall_s = time.perf_counter() - began
     if channel.send(_recording(recorder, counts, wall_s)):
-        stage = Stage(channel, recorder, instrumenter, is_own, replay_effects=config["replay_effects"])
+        effects.reads_refused = config["replay_effects"] == "none"
+        stage = Stage(channel, recorder, instrumenter, is_own, replay_effects=config["replay_effects"] == "all")
         stage.serve()
     channel.close()
     if error is not None:

@@ -11,6 +11,7 @@ from advisor.analyse.shared import shared_state
 from advisor.model.ledger import Ledger
 from advisor.model.recording import Effect, RecordedSite
 from advisor.model.site import Safety
+from advisor.model.target import Replay
 
 UNSEEN_NETWORK = 0.05
 """Network waits below this may be name look-ups or another thread's."""
@@ -26,7 +27,7 @@ PAUSE = "it is a pause, not work: wait for the event itself, or share out the ca
 
 
 def assess(  # noqa: PLR0911  # one way out a judgement
-    recorded: RecordedSite | None, ledger: Ledger, *, allow_effects: bool = False
+    recorded: RecordedSite | None, ledger: Ledger, *, replay: Replay = "safe"
 ) -> Safety:
     """Judge a site from what was recorded and from its source.
 
@@ -38,7 +39,9 @@ def assess(  # noqa: PLR0911  # one way out a judgement
     dependent = _dependences(recorded)
     state = shared_state(recorded)
     mutated = tuple(f"the calls change {name}" for name in state.changed)
-    effects = () if allow_effects else _effects(recorded.effects) + _unseen_traffic(recorded, ledger)
+    effects = () if replay == "all" else _effects(recorded.effects) + _unseen_traffic(recorded, ledger)
+    if replay == "none" and recorded.safe_requests:
+        effects += (f"it sends requests ({recorded.safe_requests} times), and --replay-effects=none was given",)
     if dependent:
         return Safety(status="dependent", reasons=dependent + effects)
     if effects:

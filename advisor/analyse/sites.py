@@ -16,6 +16,7 @@ from advisor.analyse.safety import assess
 from advisor.model.observation import Observation, Stack
 from advisor.model.recording import RecordedSite, Recording
 from advisor.model.site import Bound, Safety, Site
+from advisor.model.target import Replay
 
 __all__ = ["HotLine", "build", "hot_lines", "import_seconds"]
 
@@ -41,7 +42,7 @@ class _Found:
     hits: Hits
 
 
-def build(observation: Observation, recording: Recording | None, *, allow_effects: bool = False) -> tuple[Site, ...]:
+def build(observation: Observation, recording: Recording | None, *, replay: Replay = "safe") -> tuple[Site, ...]:
     """Every site that took at least 2% of the wall time of run 1, the largest share first.
 
     Seconds and ledgers come from run 1, counts and safety from run 2. Without `recording` (run 2 was
@@ -51,7 +52,7 @@ def build(observation: Observation, recording: Recording | None, *, allow_effect
     seen = _Seen(observation=observation, summed=tally(observation))
     recorded = tuple(site for site in recording.sites if _can_be_told(site)) if recording is not None else ()
     hits = match(observation.stacks, recorded)
-    calls = [_recorded(seen, site, hits.get(site.id, {}), allow_effects=allow_effects) for site in recorded]
+    calls = [_recorded(seen, site, hits.get(site.id, {}), replay=replay) for site in recorded]
     hot = [found for found in calls if found.site.share >= MIN_SHARE]
     many = [found for found in hot if found.site.calls is None or found.site.calls > 1]
     covered = {stack for found in many for stack in found.hits}
@@ -119,7 +120,7 @@ def weights(hits: Hits) -> dict[int, float]:
     return {stack: hit.weight for stack, hit in hits.items()}
 
 
-def _recorded(seen: _Seen, site: RecordedSite, hits: Hits, *, allow_effects: bool) -> _Found:
+def _recorded(seen: _Seen, site: RecordedSite, hits: Hits, *, replay: Replay) -> _Found:
     wall_s, share = seen.share(hits)
     ledger = seen.summed.ledger(weights(hits))
     threaded = site.current is not None and site.current.threads_per_process > 1
@@ -137,7 +138,7 @@ def _recorded(seen: _Seen, site: RecordedSite, hits: Hits, *, allow_effects: boo
             share=share,
             ledger=ledger,
             bound=seen.bound(hits, threaded=threaded),
-            safety=assess(site, ledger, allow_effects=allow_effects),
+            safety=assess(site, ledger, replay=replay),
             lines=site_lines(seen.observation, seen.summed, hits),
             recorded=site,
             child_cpus=child_cpus(seen.observation, weights(hits), ledger),

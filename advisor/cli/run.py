@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from advisor.model.advice import Advice
+    from advisor.model.target import Replay
     from advisor.pipeline import AdviseOptions
 
 REPORTS = "reports"
+BARE_OPTION, BARE_VALUE = "--replay-effects", "all"  # an option that may stand without its value, which is then this
 VERBS_HELP = """\b
 Other verbs:
   advise doctor          what this machine permits, with a cure for what is missing
@@ -44,7 +46,7 @@ class Given(TypedDict):
     output: Path
     json: Path | None
     quiet: bool
-    replay_effects: bool
+    replay_effects: Replay
 
 
 class Wanted(NamedTuple):
@@ -60,7 +62,8 @@ class TargetCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `--` after `-m MODULE`, so that what follows is never taken for an option of ours."""
-        return super().parse_args(ctx, _ended_after_module(args, self._options_with_value()))
+        valued = self._options_with_value()
+        return super().parse_args(ctx, _ended_after_module(_with_value(args, BARE_OPTION, BARE_VALUE, valued), valued))
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """The two ways to name a target, instead of click's one."""
@@ -99,8 +102,10 @@ def _version() -> str:
 @click.option("--json", type=click.Path(path_type=Path), metavar="FILE", help="Write the advice for machines as well.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option(
-    "--replay-effects", is_flag=True,
-    help="Replay also calls that write, send or delete. Each trial repeats what they do.",
+    "--replay-effects", type=click.Choice(["none", "safe", "all"]), default="safe", show_default=True,
+    metavar="[=none|safe|all]",
+    help="Calls that may be replayed: without any request, with requests that only read, or also those that write, "
+    "send or delete, which each trial then repeats. Without a value: all.",
 )  # fmt: skip
 @click.version_option(_version(), prog_name="advise", message="%(prog)s %(version)s")
 @click.argument("target", nargs=-1, type=click.UNPROCESSED)
@@ -201,6 +206,16 @@ def _json(advice: Advice) -> str:
     from advisor.report import json  # noqa: PLC0415  # as above
 
     return json.render(advice)
+
+
+def _with_value(args: list[str], option: str, value: str, valued: frozenset[str]) -> list[str]:
+    """`args` with `option` as `option=value` where it stands without one, before the target."""
+    index = 0
+    while index < len(args) and args[index].startswith("-") and args[index] != "--":
+        if args[index] == option:
+            return [*args[:index], f"{option}={value}", *args[index + 1 :]]
+        index += 2 if args[index] in valued else 1
+    return args
 
 
 def _ended_after_module(args: list[str], valued: frozenset[str]) -> list[str]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+Replay = Literal["none", "safe", "all"]
+"""Calls that may be run again: none that reach beyond the machine's own reading, those that only read, or all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -144,7 +144,7 @@ class _Run:
         self, observation: Observation, recording: Recording | None, process: AgentProcess | None
     ) -> tuple[tuple[SiteAdvice, ...], Machine]:
         """Every site with its trials and recommendation, and the machine with what the script loaded into it."""
-        sites = build(observation, recording, allow_effects=self.options.replay_effects)
+        sites = build(observation, recording, replay=self.options.replay_effects)
         if self.options.only is not None:
             sites = tuple(site for site in sites if self.options.only in (site.callee, site.function))
         bench = Bench(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from advisor.model.target import Replay
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdviseOptions:
@@ -18,7 +20,7 @@ class AdviseOptions:
     max_threads: int | None = None
     max_processes: int | None = None
     only: str | None = None
-    replay_effects: bool = False
+    replay_effects: Replay = "safe"
 
 
 class Progress(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 
 from advisor.errors import StageError
 from advisor.model.recording import Recording
-from advisor.model.target import ScriptExit, Target
+from advisor.model.target import Replay, ScriptExit, Target
 from advisor.record import wire
 from advisor.record.process import AgentProcess
 
@@ -35,7 +35,7 @@ class RecordPlan:
 
     hot: tuple[tuple[str, int], ...]
     wall_s: float
-    replay_effects: bool = False
+    replay_effects: Replay = "safe"
 
     def config(self, target: Target) -> dict[str, Any]:
         """The agent's configuration."""

@@ -108,7 +108,7 @@ _WORKLOADS: dict[str, tuple[str, Callable[[ModuleType], list[Task]]]] = {
         "primes_between",
         lambda sample: [(low, low + sample.BLOCK) for low in range(0, sample.LIMIT, sample.BLOCK)],
     ),
-    "process_pool_12": ("similar_readers", lambda _: [(reader,) for reader in range(240)]),
+    "process_pool_12": ("similar_readers", lambda _: [(reader,) for reader in range(360)]),
     "thread_pool_64": ("longest_chain", lambda _: [(start, start + 2000) for start in range(1, 256_001, 2000)]),
     "tiny_tasks": ("fahrenheit", lambda _: [(reading % 900 / 20,) for reading in range(TINY_TASKS)]),
     "train_model": ("fold_error", _folds),

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from advisor.model.recording import RecordedSite, Recording
-from advisor.model.target import Target
+from advisor.model.target import Replay, Target
 from advisor.model.trial import SERIAL, Trial, TrialRequest, WorkerMix
 from advisor.record.process import AgentProcess
 from advisor.record.run import RecordPlan, record
@@ -84,7 +84,7 @@ def staged(
     folder: Path,
     source: str,
     *,
-    replay_effects: bool = False,
+    replay_effects: Replay = "safe",
 ) -> Iterator[Staged]:
     """Record `source`, whose hot lines (also in modules beside it) end in `# hot`; then its stage; then its end."""
     script = folder / "script.py"

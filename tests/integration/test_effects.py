@@ -287,7 +287,7 @@ def test_a_trial_does_not_move_what_the_stage_has_open(inside: Path) -> None:
 
 def test_the_user_may_consent_to_effects(inside: Path) -> None:
     source = script(COUNTER, "with open('log', 'a') as f: f.write('x')")
-    with staged(inside, source, replay_effects=True) as run:
+    with staged(inside, source, replay_effects="all") as run:
         assert run.run("task").outcome == "ok"
         assert (inside / "log").read_text() == "x" * 2 * CALLS
 

@@ -159,7 +159,7 @@ def test_a_trial_that_starts_process_after_process_is_stopped(tmp_path: Path) ->
             step(i)  # hot
         bomb = True
     """
-    with staged(tmp_path, source, replay_effects=True) as run:
+    with staged(tmp_path, source, replay_effects="all") as run:
         trial = run.run("step", timeout_s=10.0)
         assert trial.outcome == "failed"
         assert "process after process" in (trial.error or "")

@@ -119,7 +119,7 @@ def test_effects_withhold_and_name_what_was_touched():
     record = recorded(file="/nowhere.py", effects=(Effect(kind="file-write", detail="/tmp/out.csv", times=50),))
     assert assess(record, Ledger()).status == "withheld"
     assert "/tmp/out.csv" in assess(record, Ledger()).reasons[0]
-    assert assess(record, Ledger(), allow_effects=True).status == "safe"
+    assert assess(record, Ledger(), replay="all").status == "safe"
 
 
 def test_changed_state_is_unsafe_and_random_state_is_not():
