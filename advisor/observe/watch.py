@@ -42,7 +42,7 @@ _OPTIONS = {
 }
 # Child processes are looked at by recorders of their own, and seldom: a sample of one more process costs about 1 ms of
 # CPU, and twelve workers watched at the full rate made a script that filled two cores 1.8 times slower (measured).
-_FAMILY_HZ = {_FAMILY_LINE: 5, _FAMILY_GIL: 2}
+_FAMILY_HZ = {_FAMILY_LINE: 5, _FAMILY_GIL: 5}
 
 
 class Watch:

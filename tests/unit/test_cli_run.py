@@ -68,7 +68,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakePipeline:
         (["s.py"], {"script": "s.py", "replay_effects": "safe"}),
         (["--replay-effects", "s.py"], {"script": "s.py", "replay_effects": "all"}),
         (["--replay-effects=none", "s.py"], {"script": "s.py", "replay_effects": "none"}),
-        (["s.py", "--replay-effects"], {"argv": ("--replay-effects",), "replay_effects": "safe"}),
+        (["s.py", "--replay-effects"], {"script": "s.py", "argv": ("--replay-effects",), "replay_effects": "safe"}),
         (["--only", "--replay-effects", "s.py"], {"script": "s.py", "only": "--replay-effects"}),
         (["./doctor"], {"script": "./doctor"}),
         (["--quiet", "doctor"], {"script": "doctor"}),
