@@ -6,6 +6,7 @@ Adding to a list, a set or a dict leaves what others read as it was; changing wh
 from __future__ import annotations
 
 import collections
+import io
 import sys
 import types
 from collections.abc import Iterator, Mapping
@@ -23,8 +24,9 @@ _MOST_PARTS = 2_000  # parts of one container looked at one by one: about 10 ms
 _MOST_KEYS = 3  # keys spelt out
 _LEVELS = 2  # an object, its attributes, and what these hold
 _ROWS = (list, collections.deque, bytearray)
+_DRAWN = object()
 _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
-_NO_OBJECTS = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+_NO_OBJECTS = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType, io.IOBase)
 
 
 class Change(NamedTuple):
@@ -117,14 +119,33 @@ def _is_generator(value: Value) -> bool:
 
 
 def _mark(value: Value) -> Value:
-    """What tells later whether `value` is as it was: itself where nothing can change it, else its digest."""
-    return value if type(value) in _ATOMS else digest(value)
+    """What tells later whether `value` is as it was: itself where nothing can change it, else its digest.
+
+    Of what is read from piece by piece, how far that has come: files by their position, other iterators not at all,
+    since whoever holds one in a call draws from it.
+    """
+    if type(value) in _ATOMS:
+        return value
+    if isinstance(value, io.IOBase):
+        return _position(value)
+    return _DRAWN if hasattr(type(value), "__next__") else digest(value)
+
+
+def _position(file: Value) -> Value:
+    try:
+        return file.tell() if file.readable() and not file.writable() else ""
+    except Exception:  # closed, a pipe, or one of the user's own
+        return ""
 
 
 def _is_same(mark: Value, value: Value) -> bool:
     """True where `value` is as it was when marked, or where that cannot be told."""
     if type(value) in _ATOMS:
         return mark is value or (type(mark) is type(value) and bool(mark == value))
+    if isinstance(value, io.IOBase):
+        return mark == "" or _position(value) in (mark, "")
+    if mark is _DRAWN:
+        return False
     return mark == "" or digest(value) in (mark, "")
 
 

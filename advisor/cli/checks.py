@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
 from importlib import metadata
-from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 from advisor.report import words
@@ -15,17 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from advisor.errors import AdvisorError
-    from advisor.model.machine import Machine
+    from advisor.model.machine import Machine, Noise
     from advisor.observe.interpreter import Interpreter
     from advisor.observe.machine import Limits
 
 Status = Literal["ok", "warning", "missing"]
 
 PARTS = ("py-spy", "line_profiler", "loky", "scipy", "threadpoolctl")  # what the figures come from
-SPIN_COUNT = 40
-SPIN_TURNS = 400_000  # about 5 ms of Python: long beside a clock tick, short beside a scheduler's slice
-NOISY_SPREAD = 0.10  # the spread at which pyperf calls a benchmark unstable
-FALSE_DIFFERENCE = 0.05  # the smallest gain that advice is given for
 BUSY_LOAD = 0.5  # runnable tasks a core before we start: trials would share their cores
 LEAST_AVAILABLE_BYTES = 500_000_000  # what a few workers of a small script take
 
@@ -79,30 +73,16 @@ def load(cores: int, average: Callable[[], tuple[float, float, float]] = os.getl
     return Check(name="load", status="ok", found=found)
 
 
-def noise(now: Callable[[], float] = time.perf_counter) -> Check:
-    """An A/A test: two arms that do the same work, in interleaved pairs, as trials are; what differs is noise.
-
-    The false difference is the ratio of the arms' medians; the spread is the 90th percentile of all turns over their
-    median.
-    """
-    turns = [_spin_s(now) for _ in range(SPIN_COUNT)]
-    # The order turns from pair to pair (ABBA), so that a steady drift favours neither arm.
-    first, second = [turns[at] for at in _arm(0)], [turns[at] for at in _arm(1)]
-    difference = abs(median(first) / median(second) - 1)
-    spread = sorted(turns)[SPIN_COUNT * 9 // 10] / median(turns) - 1
+def noise(seen: Noise) -> Check:
+    """The A/A test of `observe.noise`."""
     found = (
-        f"{SPIN_COUNT // 2} pairs of the same {words.seconds(median(turns))}: false difference "
-        f"{words.percent(difference)}, one turn in ten over {words.percent(spread)} slower"
+        f"{seen.pairs} pairs of the same {words.seconds(seen.turn_s)}: false difference "
+        f"{words.percent(seen.false_difference)}, one turn in ten over {words.percent(seen.spread)} slower"
     )
-    if difference > FALSE_DIFFERENCE or spread > NOISY_SPREAD:
+    if seen.too_high:
         cure = "close other programs; on a shared machine give a larger --budget"
         return Check(name="noise", status="warning", found=found, cure=cure)
     return Check(name="noise", status="ok", found=found)
-
-
-def _arm(number: int) -> tuple[int, ...]:
-    """Places of one arm's turns in the row ABBAABBA..."""
-    return tuple(at for at in range(SPIN_COUNT) if ((at + 1) // 2 % 2) == number)
 
 
 def versions(names: tuple[str, ...] = PARTS) -> Iterator[Check]:
@@ -129,10 +109,3 @@ def _memory(machine: Machine, limit_bytes: int | None) -> Check:
     if machine.available_bytes >= LEAST_AVAILABLE_BYTES:
         return Check(name="memory", status="ok", found=found)
     return Check(name="memory", status="warning", found=found, cure="free some, or set --max-processes")
-
-
-def _spin_s(now: Callable[[], float]) -> float:
-    begin_s = now()
-    for _ in range(SPIN_TURNS):
-        pass
-    return now() - begin_s

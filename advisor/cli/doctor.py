@@ -35,6 +35,7 @@ def doctor(python: str | None) -> int:
 
 def examine(python: str | None) -> Iterator[checks.Check]:
     """Every check; the load first, before ours adds to it."""
+    from advisor.observe import noise  # noqa: PLC0415  # as below
     from advisor.observe.interpreter import choose_interpreter  # noqa: PLC0415  # --help need not wait
     from advisor.observe.machine import cgroup_limits, detect  # noqa: PLC0415  # as above
     from advisor.observe.recorders import find_pyspy  # noqa: PLC0415  # as above
@@ -48,7 +49,7 @@ def examine(python: str | None) -> Iterator[checks.Check]:
     else:
         yield from checks.interpreter_checks(chosen)
         yield from checks.machine_checks(machine, cgroup_limits())
-    yield checks.noise()
+    yield checks.noise(noise.measure())
     yield access.tracing(find_pyspy())
     yield from access.ptrace_scope()
     yield access.waits()

@@ -46,6 +46,7 @@ class Given(TypedDict):
     output: Path
     json: Path | None
     quiet: bool
+    strict: bool
     replay_effects: Replay
 
 
@@ -100,6 +101,10 @@ def _version() -> str:
     help="Folder of the HTML report.",
 )  # fmt: skip
 @click.option("--json", type=click.Path(path_type=Path), metavar="FILE", help="Write the advice for machines as well.")
+@click.option(
+    "--strict", is_flag=True,
+    help="Exit 5 also where the advice is predicted, not measured, or any hot call is left undecided.",
+)  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option(
     "--replay-effects", type=click.Choice(["none", "safe", "all"]), default="safe", show_default=True,
@@ -124,7 +129,7 @@ def run(**given: Unpack[Given]) -> int:
     deliver(advice, wanted)
     if advice.interrupted:
         output.complain("interrupted: the advice above is on what was known by then")
-    return exit_code(advice)
+    return exit_code(advice, strict=given["strict"])
 
 
 def options_of(given: Given) -> AdviseOptions:
@@ -165,13 +170,14 @@ def deliver(advice: Advice, wanted: list[Wanted]) -> None:
         raise failures[0]
 
 
-def exit_code(advice: Advice) -> int:
-    """The exit code of design section 5, or a shell's 130 after Ctrl-C."""
+def exit_code(advice: Advice, *, strict: bool = False) -> int:
+    """The exit code of design section 5, or a shell's 130 after Ctrl-C. `strict` takes no prediction for an answer."""
     if advice.interrupted or advice.exit.interrupted:
         return EXIT_INTERRUPTED
     if advice.exit.failed:
         return EXIT_SCRIPT_FAILED
-    return EXIT_ADVICE if advice.conclusive else EXIT_INCONCLUSIVE
+    sure = advice.certain if strict else advice.conclusive
+    return EXIT_ADVICE if sure else EXIT_INCONCLUSIVE
 
 
 def _advise(options: AdviseOptions, *, quiet: bool) -> Advice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from advisor.model.machine import Machine
+from advisor.model.machine import Machine, Noise
 from advisor.model.recording import FunctionCount
 from advisor.model.site import Site
 from advisor.model.target import ScriptExit, Target
@@ -58,17 +58,35 @@ class Recommendation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """Speed-up over serial that the ledger of run 1 let expect of a mix, and what its trials came to.
+
+    `error` is predicted over measured, minus one.
+    """
+
+    mix: WorkerMix
+    predicted: float
+    measured: float
+
+    @property
+    def error(self) -> float:
+        """How far the prediction was off, as a share of what was measured; positive where it hoped for too much."""
+        return self.predicted / self.measured - 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteAdvice:
     """A site with its trials (repeats merged, one entry a mix), recommendation and findings.
 
     `after_change` is what the trials show for calls that returned what they now change or add to, None where that
-    would gain nothing more.
+    would gain nothing more. `predictions` set the parallel trials beside what was expected of them.
     """
 
     site: Site
     trials: tuple[Trial, ...] = ()
     recommendation: Recommendation | None = None
     after_change: Recommendation | None = None
+    predictions: tuple[Prediction, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -104,7 +122,8 @@ class Advice:
     """The whole result of one `advise`. `best` is the id of the site the verdict speaks of, None where there is none.
 
     `verdict` is the sentence for people. `created` is an ISO 8601 time in UTC. `interrupted` is True where Ctrl-C cut
-    short any step: the advice is then on what was known by then.
+    short any step: the advice is then on what was known by then. `noise` is that of the machine before the trials,
+    None where there were none.
     """
 
     advisor_version: str
@@ -120,6 +139,7 @@ class Advice:
     findings: tuple[Finding, ...] = ()
     functions: tuple[FunctionCount, ...] = ()
     interrupted: bool = False
+    noise: Noise | None = None
 
     @property
     def best_site(self) -> SiteAdvice | None:
@@ -131,3 +151,10 @@ class Advice:
         """False where the answer is "inconclusive" or "could not measure anything"."""
         best = self.best_site
         return best is not None and best.recommendation is not None and best.recommendation.decided
+
+    @property
+    def certain(self) -> bool:
+        """True where no answer is open, and where none that would change the script rests on a prediction."""
+        answers = [entry.recommendation for entry in self.sites if entry.recommendation is not None]
+        changes = [each for each in answers if each.speedup.value != 1.0]
+        return self.conclusive and all(each.decided for each in answers) and all(each.measured for each in changes)

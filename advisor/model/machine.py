@@ -14,6 +14,31 @@ class NativePool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """An A/A test: `pairs` of the same work of about `turn_s` seconds.
+
+    `false_difference` is by how much the medians of the two equal arms differ, `spread` by how much one turn in ten is
+    over the median; both are shares.
+    """
+
+    pairs: int
+    turn_s: float
+    false_difference: float
+    spread: float
+
+    @property
+    def too_high(self) -> bool:
+        """True where differences that advice is given for may be the machine's own."""
+        return self.false_difference > FALSE_DIFFERENCE or self.spread > NOISY_SPREAD
+
+
+FALSE_DIFFERENCE = 0.05
+"""The smallest gain that advice is given for."""
+NOISY_SPREAD = 0.10
+"""The spread at which pyperf calls a benchmark unstable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """Cores, memory and interpreter.
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import util
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from advisor.analyse.bound import judge_replayed, nature_of
 from advisor.analyse.choice import call_s, choose_sites
 from advisor.analyse.scaling import predict
 from advisor.errors import StageError
-from advisor.model.advice import SiteAdvice
+from advisor.model.advice import Prediction, SiteAdvice
 from advisor.model.ledger import WAIT_KINDS
 from advisor.model.site import Safety
 from advisor.model.trial import SERIAL, WorkerMix
@@ -162,7 +163,20 @@ class Bench:
         answer = weigh(site, trials)
         changed = after_change(site, trials, weigh) if sound else None
         findings = site_findings(site, trials, answer, self.machine)
-        return SiteAdvice(site=site, trials=trials, recommendation=answer, after_change=changed, findings=findings)
+        return SiteAdvice(
+            site=site, trials=trials, recommendation=answer, after_change=changed, findings=findings,
+            predictions=tuple(self._predictions(site, trials)),
+        )  # fmt: skip
+
+    def _predictions(self, site: Site, trials: Sequence[Trial]) -> Iterator[Prediction]:
+        """What was expected of each parallel mix beside what it came to, start-up included in neither."""
+        serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
+        for trial in trials:
+            if serial is not None and trial.ok and trial.mix != SERIAL:
+                took_s = median(trial.wall_s) / trial.tasks
+                measured = median(serial.wall_s) / serial.tasks / took_s if took_s > 0 else 0.0
+                if measured > 0:
+                    yield Prediction(mix=trial.mix, predicted=self._expected(site, trial.mix), measured=measured)
 
     def unmeasured(self, site: Site, measured: Container[str]) -> SiteAdvice:
         """What can be said of a site without trials; one inside a measured site is answered by that one."""

@@ -17,6 +17,7 @@ from advisor.model.recording import Recording
 from advisor.model.target import ScriptExit, Target
 from advisor.observe.interpreter import choose_interpreter
 from advisor.observe.machine import detect
+from advisor.observe.noise import measure as measure_noise
 from advisor.observe.run import observe
 from advisor.observe.signals import noted_interrupts, orderly_end
 from advisor.observe.stdin import keep_stdin
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from advisor.model.advice import SiteAdvice
-    from advisor.model.machine import Machine
+    from advisor.model.machine import Machine, Noise
     from advisor.model.observation import Observation
     from advisor.observe.stdin import Stdin
     from advisor.pipeline.options import AdviseOptions, Progress
@@ -115,12 +116,13 @@ class _Run:
         recording, process = self.record(observation, stdin)
         try:
             with self.stopwatch.step("replay"):
+                noise = measure_noise() if process is not None else None
                 entries, machine = self.measure(observation, recording, process)
         finally:
             if process is not None:
                 process.end()
         self.progress.step("report", None)
-        return self.put_together(observation, recording, entries, machine)
+        return self.put_together(observation, recording, entries, machine, noise)
 
     def record(self, observation: Observation, stdin: Stdin) -> tuple[Recording | None, AgentProcess | None]:
         """Run 2, unless run 1 was interrupted or shows nothing worth recording."""
@@ -159,11 +161,16 @@ class _Run:
         return bench.measure(sites, RemoteStage(process, floor_bytes), self.progress)
 
     def put_together(
-        self, observation: Observation, recording: Recording | None, entries: tuple[SiteAdvice, ...], machine: Machine
+        self,
+        observation: Observation,
+        recording: Recording | None,
+        entries: tuple[SiteAdvice, ...],
+        machine: Machine,
+        noise: Noise | None,
     ) -> Advice:
         """The advice: what was measured, and the sentence for people."""
         import_s = import_seconds(observation)
-        findings = run_findings(observation, import_s=import_s)
+        findings = run_findings(observation, import_s=import_s, noise=noise)
         best = None if too_short(observation) else best_site(entries)
         return Advice(
             advisor_version=metadata.version("advisor"),
@@ -178,6 +185,7 @@ class _Run:
             best=best,
             findings=findings,
             functions=() if recording is None else recording.functions,
+            noise=noise,
         )
 
 

@@ -76,7 +76,10 @@ def _random_state(site: Site) -> Iterable[Finding]:
     """ADV306: calls draw from a global random generator."""
     names = [name for name in site.recorded.mutated if is_random(name)] if site.recorded is not None else []
     if names:
-        message = f"calls draw from {', '.join(names)}: on several workers the figures differ from run to run"
+        message = (
+            f"calls draw from {', '.join(names)}: threads share one stream in no fixed order, forked workers repeat "
+            "each other's; give each task a generator of its own, as random.Random(task_number)"
+        )
         yield _finding("ADV306", "warning", message, names=names)
 
 

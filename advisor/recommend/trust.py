@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from statistics import median
 
 from advisor.analyse.bound import nature_of
 from advisor.analyse.choice import call_s
 from advisor.model.advice import Finding
-from advisor.model.machine import Machine
+from advisor.model.machine import Machine, Noise
 from advisor.model.observation import Observation
 from advisor.model.site import Site
 from advisor.model.trial import SERIAL, Trial
@@ -30,6 +31,22 @@ STARVED = 0.7
 LONG_TASK_S = 1e-3
 LIGHT_BYTES_PER_S = 1e8
 """Only of tasks longer than this, that send less than this, is it certain that handing out did not hold workers up."""
+_FASTER = "as if what it waited for were there by now (a warm cache, a connection that stands, a file just read)"
+_SLOWER = "as if something that sped it up were gone (a warm cache, a connection, an idle machine)"
+_USED_UP = "as if what it works on were used up"
+_GONE = {
+    "FileNotFoundError": "as a file it needs is gone",
+    "NotADirectoryError": "as a folder it needs is gone",
+    "ConnectionError": "as its connection is closed",
+    "ConnectionRefusedError": "as its server is gone",
+    "ConnectionResetError": "as its connection is closed",
+    "BrokenPipeError": "as its connection is closed",
+    "ChildProcessError": "as the child process it knows is gone",
+    "StopIteration": "as the iterator it draws from is used up",
+    "EOFError": "as its input is used up",
+    "ValueError: I/O operation on closed file": "as its file is closed",
+}
+"""By the beginning of the error: what a call found gone when it was run again."""
 ROUNDS = 2
 """Tasks a worker at least, or idle workers in the last round pass for starved ones."""
 
@@ -44,14 +61,25 @@ def representative(site: Site, trials: Sequence[Trial]) -> bool:
 
 
 def not_representative(site: Site, trials: Sequence[Trial]) -> Iterable[Finding]:
-    """ADV401, with both figures."""
+    """ADV401, with both figures, or the error by which calls show that they cannot be run again."""
     ratio = _replay_ratio(site, trials)
     if ratio is not None and not representative(site, trials):
+        why = _FASTER if ratio < 1 else _SLOWER
         yield Finding(
             code="ADV401",
             severity="warning",
-            message=f"a replayed call takes {ratio:.2f}x its time in the script: trials do not stand for the job",
+            message=f"a replayed call takes {ratio:.2f}x its time in the script, {why}: "
+            "trials do not stand for the job",
             evidence={"replay_ratio": ratio, "run_call_s": call_s(site)},
+        )
+    error = next((trial.error for trial in trials if trial.mix == SERIAL and trial.outcome == "failed"), None)
+    if error is not None:
+        why = next((told for name, told in _GONE.items() if error.startswith(name)), _USED_UP)
+        yield Finding(
+            code="ADV401",
+            severity="warning",
+            message=f"a call that ran in the script fails when it is run again, {why}: {error}",
+            evidence={"error": error},
         )
 
 
@@ -90,9 +118,9 @@ def busy_machine(site: Site, trials: Sequence[Trial], machine: Machine) -> Itera
         )
 
 
-def run_findings(observation: Observation, *, import_s: float = 0.0) -> tuple[Finding, ...]:
-    """Every coded remark about the run as a whole: imports, the way it was watched, its length."""
-    return (*_imports(observation, import_s), *_watched(observation), *_length(observation))
+def run_findings(observation: Observation, *, import_s: float = 0.0, noise: Noise | None = None) -> tuple[Finding, ...]:
+    """Every coded remark about the run as a whole: imports, noise, the way it was watched, its length."""
+    return (*_imports(observation, import_s), *_noise(noise), *_watched(observation), *_length(observation))
 
 
 def too_short(observation: Observation) -> bool:
@@ -121,6 +149,17 @@ def _imports(observation: Observation, import_s: float) -> Iterable[Finding]:
             severity="info",
             message=f"imports take {import_s:.2f} s, {share:.0%} of the run: no balance of workers changes that",
             evidence={"import_s": import_s, "share": share},
+        )
+
+
+def _noise(noise: Noise | None) -> Iterable[Finding]:
+    if noise is not None and noise.too_high:
+        yield Finding(
+            code="ADV402",
+            severity="info",
+            message=f"the same work differs by {noise.false_difference:.0%} between two equal arms here, and one turn "
+            f"in ten is {noise.spread:.0%} slower: small gains cannot be told on this machine now",
+            evidence=asdict(noise),
         )
 
 

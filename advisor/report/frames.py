@@ -33,7 +33,7 @@ SITE_COLUMNS = (
 TRIAL_COLUMNS = (
     "mix", "backend", "workers", "chunk", "tasks", "repeats", "task_s", "task_low_s", "task_high_s", "startup_s",
     "speedup", "speedup_low", "speedup_high", "cpu_per_task_s", "voluntary_per_task", "involuntary_per_task",
-    "ipc_bytes_per_task", "peak_pss_bytes", "outcome", "error", "recommended", "today",
+    "ipc_bytes_per_task", "peak_pss_bytes", "outcome", "error", "recommended", "today", "predicted",
 )  # fmt: skip
 LINE_COLUMNS = ("file", "line", "hits", "time_s", "share", "source", "text")
 FINDING_COLUMNS = ("code", "severity", "site", "message", "evidence")
@@ -130,6 +130,7 @@ def _trial_row(trial: Trial, base: Trial | None, entry: SiteAdvice) -> tuple[obj
         *(count / tasks for count in counts), trial.peak_pss_bytes, trial.outcome, trial.error,
         advised is not None and advised.decided and trial.mix == advised.mix,
         _same_workers(trial.mix, today_mix(entry)),
+        next((each.predicted for each in entry.predictions if each.mix == trial.mix), None),
     )  # fmt: skip
 
 

@@ -32,7 +32,8 @@ KIND_WORDS = {
     "other": "waiting, on what is not known",
 }
 FILTERS: tuple[Callable[..., str], ...] = (
-    words.seconds, words.percent, words.interval, words.gain, words.spread, words.size, words.rate, words.place,
+    words.seconds, words.percent, words.interval, words.gain, words.ratio, words.spread, words.size, words.rate,
+    words.place,
 )  # fmt: skip
 SHOWN_FUNCTIONS = 20  # by calls; all of them stand in the advice file
 
@@ -76,6 +77,7 @@ def _section(entry: SiteAdvice) -> Mapping[str, Any]:
     return {
         "site": entry.site,
         "advised": entry.recommendation,
+        "changed": entry.after_change,
         "today": frames.today_mix(entry),
         "ledger": frames.rows(frames.ledger(entry.site.ledger, entry.site.wall_s)),
         "lines": frames.rows(frames.lines(entry)),

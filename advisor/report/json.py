@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from advisor.errors import ReportError
-from advisor.model.advice import SCHEMA, Advice, Finding, Recommendation, SiteAdvice
+from advisor.model.advice import SCHEMA, Advice, Finding, Prediction, Recommendation, SiteAdvice
 from advisor.report import frames
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def document(advice: Advice) -> Json:
             "machine": asdict(advice.machine),
             "baseline": asdict(advice.baseline),
             "cost": asdict(advice.cost),
+            "noise": asdict(advice.noise) if advice.noise is not None else None,
             "sites": [_site(entry) for entry in advice.sites],
             "recommendation": _best(advice),
             "findings": [_finding(each) for each in advice.findings],
@@ -102,6 +103,7 @@ def _site(entry: SiteAdvice) -> Json:
         "trials": [_trial(each) for each in entry.trials],
         "recommendation": _recommendation(entry.recommendation),
         "after_change": _recommendation(entry.after_change),
+        "predictions": [_prediction(each) for each in entry.predictions],
         "findings": [_finding(each) for each in entry.findings],
     }
 
@@ -109,6 +111,11 @@ def _site(entry: SiteAdvice) -> Json:
 def _trial(trial: Trial) -> Json:
     """A trial with the fields of its mix beside its own."""
     return asdict(trial.mix) | _without_mix(asdict(trial))
+
+
+def _prediction(told: Prediction) -> Json:
+    """A prediction with the fields of its mix beside its own."""
+    return asdict(told.mix) | {"predicted": told.predicted, "measured": told.measured, "error": told.error}
 
 
 def _recommendation(advised: Recommendation | None) -> Json | None:

@@ -101,7 +101,7 @@ class _Page:
         headers = ("mix", "a call", "n", "speed-up", "CPU", "switch", "peak")
         title = f"Trials of {words.cut(words.printable(best.site.callee), self.width // 2)}, measured"
         block = self._table(title, headers, [self._trial(row) for row in rows], left=("mix",))
-        notes = [_note(row) for row in rows if row.outcome != "ok"]
+        notes = [_note(row) for row in rows if row.outcome != "ok"] + _predicted(best)
         return "\n".join((block, *map(self._wrap, (*notes, _legend(best)))))
 
     def _trial(self, row: frames.Row) -> Cells:
@@ -195,6 +195,17 @@ def _legend(best: SiteAdvice) -> str:
         "as well. CPU, switch: CPU time and context switches (voluntary/involuntary) a call. peak: memory of all "
         f"processes, shared pages once. {MARKED} advised."
     )
+
+
+def _predicted(best: SiteAdvice) -> list[str]:
+    """What run 1 had let expect of the advised mix, or of the fastest, beside what its trials came to."""
+    advised = (best.after_change or best.recommendation, *best.predictions)
+    wanted = next((each.mix for each in advised if each is not None and each.mix.workers > 1), None)
+    found = next((each for each in best.predictions if each.mix == wanted), None)
+    if found is None:
+        return []
+    figures = f"{words.ratio(found.predicted)}; measured {words.ratio(found.measured)} ({found.error:+.0%})"
+    return [f"Predicted from run 1 for {found.mix}: {figures}."]
 
 
 def _short_mix(mix: str) -> str:

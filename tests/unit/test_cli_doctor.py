@@ -8,7 +8,7 @@ import pytest
 
 from advisor.cli import access, checks, doctor, main
 from advisor.errors import InterpreterError
-from advisor.observe import interpreter
+from advisor.observe import interpreter, noise
 from advisor.observe.machine import Limits
 from advisor.report import codes
 
@@ -87,18 +87,18 @@ def test_a_folder_for_reports_that_cannot_be_written_comes_with_a_cure(tmp_path:
 
 
 def test_identical_arms_that_differ_are_told():
-    lengths = [1.0, 1.07, 1.07, 1.0] * (checks.SPIN_COUNT // 4)
+    lengths = [1.0, 1.07, 1.07, 1.0] * (noise.TURNS // 4)
     readings = (reading for length in lengths for reading in (0.0, length))
-    found = checks.noise(readings.__next__)
+    found = checks.noise(noise.measure(readings.__next__))
     assert found.status == "warning"
     assert "false difference 7%" in found.found
 
 
 @pytest.mark.parametrize(("slow_turns", "status"), [(2, "ok"), (10, "warning")])
 def test_noise_is_told_from_quiet(slow_turns: int, status: str):
-    lengths = [2.0] * slow_turns + [1.0] * (checks.SPIN_COUNT - slow_turns)
+    lengths = [2.0] * slow_turns + [1.0] * (noise.TURNS - slow_turns)
     readings = (reading for length in lengths for reading in (0.0, length))
-    assert checks.noise(readings.__next__).status == status
+    assert checks.noise(noise.measure(readings.__next__)).status == status
 
 
 def test_an_interpreter_that_cannot_host_a_run_exits_2(
@@ -109,7 +109,7 @@ def test_an_interpreter_that_cannot_host_a_run_exits_2(
 
     monkeypatch.setattr(interpreter, "choose_interpreter", refuse)
     monkeypatch.setattr(access, "tracing", lambda _: checks.Check(name="py-spy", status="ok", found=""))
-    monkeypatch.setattr(checks, "noise", lambda: checks.Check(name="noise", status="ok", found=""))
+    monkeypatch.setattr(checks, "noise", lambda _: checks.Check(name="noise", status="ok", found=""))
     assert main(["doctor"]) == 2
     assert "choose a newer one" in capsys.readouterr().out
 
