@@ -1,6 +1,6 @@
 """A small abstract interpreter: which names hold an earlier result of one call when the call comes round again.
 
-It walks the body of a loop twice, keeping for every name the line where it took on something made from the call's
+It walks the body of a loop until nothing new comes of it, keeping for every name the line where it took on something made from the call's
 result. A name that is set afresh before the call is clean, one that still carries such a value at the call is a
 loop-carried (flow) dependence. See Kennedy and Allen, Optimizing Compilers for Modern Architectures (2001), ch. 2.
 """
@@ -40,8 +40,12 @@ class Carry:
 
     def run(self) -> tuple[tuple[str, int], ...]:
         """The names the call reads that hold an earlier result, each with the line that set it."""
-        for _ in range(2):  # the second turn sees what the first one left behind
+        grown = True
+        while grown:  # a turn sees what any turn before it may have left behind; names are few, so this ends soon
+            before = dict(self._state)
             self._turn()
+            grown = not self._state.keys() <= before.keys()
+            self._state |= before
         return tuple(self._found.items())
 
     def _turn(self) -> None:

@@ -27,8 +27,10 @@ THREADS_FOR_PROCESSES = 0.08
 MOST_NOISE = 0.10
 """Noise beyond this excuses no slower mix: it makes the answer inconclusive instead."""
 GIL_SLACK = 0.25
-"""How far a measured gain may be above the GIL's limit before few repeats of it are put down to chance."""
-MANY_REPEATS = 3
+"""How far a measured gain may be above the GIL's limit before few repeats of it are put down to chance, times the part
+of a task that is not Python code: of pure Python, threads gain nothing at all."""
+MANY_REPEATS = 6
+"""Three in a row happen by chance once in twenty times, and several mixes are compared; six do once in a thousand."""
 CLEARLY_HIGH = 1.3
 """Where chance leaves room for this much gain, "no gain" is not settled."""
 FAILURES = "failures"
@@ -184,7 +186,7 @@ def _possible(trial: Trial, serial: Trial, site: Site, machine: Machine, calls: 
     if trial.mix.backend != "threads" or not machine.gil or len(trial.wall_s) >= MANY_REPEATS:
         return True
     python = nature_of(site.ledger).get("python", 0.0)
-    return python * serial.job_s(calls) / trial.job_s(calls) <= 1 + GIL_SLACK
+    return python * serial.job_s(calls) / trial.job_s(calls) <= 1 + GIL_SLACK * (1 - python)
 
 
 def _margin(trial: Trial, best: Trial, noise: float) -> float:

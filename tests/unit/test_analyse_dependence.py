@@ -18,6 +18,7 @@ DEPENDENT = {
     "the result is the next argument": ("x = 1\nfor i in range(9):\n    x = step(x)", "x at line 3"),
     "by way of another name": ("page = 1\nwhile page:\n    doc = step(page)\n    page = doc['next']", "page at line 4"),
     "swapped in a tuple": ("a = b = 0\nfor i in range(9):\n    a, b = b, step(a, b)", "b at line 3"),
+    "two turns apart": ("a = b = 0\nfor i in range(9):\n    a = step(a)\n    a, b = b, a", "a at line 4"),
     "added up and read back": ("t = 0\nfor i in range(9):\n    t += step(i, t)", "t at line 3"),
     "an attribute": ("for i in range(9):\n    self.state = step(self.state)", "self.state at line 2"),
     "the whole object": ("for i in range(9):\n    self.state = step(self)", "self at line 2"),

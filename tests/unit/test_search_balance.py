@@ -157,3 +157,32 @@ def test_nothing_is_recommended_for_less_than_the_margin(work: Workload, calls: 
     if found.advice.mix != SERIAL:
         assert found.advice.speedup.value >= 1.15
         assert found.advice.script_speedup.value >= 1.05
+
+
+NOISY = {
+    "waiting": (Workload(io_s=0.05, cpu_s=0.0005, noise=0.2), 60, {"threads", "hybrid", "processes"}),
+    "python": (Workload(cpu_s=0.03, noise=0.2), 100, {"processes"}),
+    "native": (Workload(cpu_s=0.05, gil_share=0.0, noise=0.2), 80, {"threads", "processes"}),
+    "tiny tasks": (Workload(cpu_s=1e-5, noise=0.2), 2000, {"serial"}),
+    "a library with threads of its own": (
+        Workload(cpu_s=0.04, gil_share=0.02, native_threads=2, noise=0.2), 100, {"serial"},
+    ),
+    "python that cannot be sent": (
+        Workload(cpu_s=0.03, noise=0.2, broken=(("processes", "failed"), ("hybrid", "failed"))), 100, {"serial"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("name", NOISY)
+def test_noise_of_a_fifth_makes_an_answer_open_or_late_but_not_wrong(name: str, seed: int):
+    work, calls, right = NOISY[name]
+    found = run_search(work, calls, budget_s=30, seed=seed)
+    assert not found.advice.decided or found.advice.mix.backend in right
+
+
+@pytest.mark.parametrize("name", ["waiting", "python"])
+def test_noise_of_a_fifth_still_lets_large_gains_be_seen(name: str):
+    work, calls, _ = NOISY[name]
+    decided = [run_search(work, calls, budget_s=30, seed=seed).advice.decided for seed in range(12)]
+    assert sum(decided) >= 9
