@@ -1,8 +1,9 @@
 """A small abstract interpreter: which names hold an earlier result of one call when the call comes round again.
 
-It walks the body of a loop until nothing new comes of it, keeping for every name the line where it took on something made from the call's
-result. A name that is set afresh before the call is clean, one that still carries such a value at the call is a
-loop-carried (flow) dependence. See Kennedy and Allen, Optimizing Compilers for Modern Architectures (2001), ch. 2.
+It walks the body of a loop until nothing new comes of it, keeping for every name the line where it took on something
+made from the call's result. A name that is set afresh before the call is clean, one that still carries such a value at
+the call is a loop-carried (flow) dependence. See Kennedy and Allen, Optimizing Compilers for Modern Architectures
+(2001), ch. 2.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ def _choice(site: Site, base: Trial, trials: Sequence[Trial], machine: Machine, 
     usable = _trusted([trial for trial in possible if fits(trial, trials, machine)] or possible)
     best = min(usable, key=lambda trial: trial.job_s(calls))
     noise = min(max(WITHIN, spread(best.jobs_s(calls))), MOST_NOISE)
-    near = [trial for trial in usable if trial.job_s(calls) <= best.job_s(calls) * (1 + _margin(trial, best, noise))]
+    near = [trial for trial in usable if _is_near(trial, best, calls, noise)]
     choices = [_Choice(site=site, base=base, best=trial, calls=calls) for trial in near]
     worth = [choice for choice in choices if choice.pays or choice.leaner]
     if not worth:
@@ -187,6 +187,14 @@ def _possible(trial: Trial, serial: Trial, site: Site, machine: Machine, calls: 
         return True
     python = nature_of(site.ledger).get("python", 0.0)
     return python * serial.job_s(calls) / trial.job_s(calls) <= 1 + GIL_SLACK * (1 - python)
+
+
+def _is_near(trial: Trial, best: Trial, calls: int, noise: float) -> bool:
+    """True where a mix is within its margin of the best, or a little beyond, but not shown to be slower."""
+    slower = trial.job_s(calls) / best.job_s(calls) - 1
+    if slower <= _margin(trial, best, noise):
+        return True
+    return slower <= MOST_NOISE and not distinguishable(trial.jobs_s(calls), best.jobs_s(calls))
 
 
 def _margin(trial: Trial, best: Trial, noise: float) -> float:
@@ -273,4 +281,6 @@ def _why_serial(site: Site, trials: Sequence[Trial]) -> str:
         return f"no parallel mix could be run{why}"
     nearest = min(parallel, key=lambda trial: trial.job_s(calls))
     ratio = nearest.job_s(calls) / serial.job_s(calls)
+    if ratio < 1:
+        return f"{nearest.mix} took {ratio:.2f}x as long, which is chance: the GIL lets threads gain nothing here"
     return f"every mix tried was slower, the nearest, {nearest.mix}, {ratio:.2f}x as long with its start-up"

@@ -19,7 +19,7 @@ REPRESENTATIVE = 2.0
 """Replayed calls within this factor of run 1's time per call count as the same work."""
 SHORTEST_S = 5e-6
 """Calling a function costs 0.1 us more from a list of tasks than in the user's loop, and samples charge the call itself
-to the caller's line: of a shorter call the two figures are not of the same thing."""
+to the caller's line: where both figures are shorter, they are not of the same thing."""
 TOO_SHORT_S = 0.2
 """A script shorter than this gives too few samples (200 a second) and little to gain."""
 IMPORT_SHARE = 0.5
@@ -136,7 +136,7 @@ def _replay_ratio(site: Site, trials: Sequence[Trial]) -> float | None:
         return None
     if site.recorded is not None and site.recorded.current is not None:
         return None
-    if min(serial.wall_s) / serial.tasks < SHORTEST_S:
+    if max(min(serial.wall_s) / serial.tasks, run_s) < SHORTEST_S:
         return None
     return min(serial.wall_s) / serial.tasks / run_s
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -141,13 +142,32 @@ def test_no_more_workers_than_calls_and_never_past_the_budget(work: Workload, ca
     assert found.clock.now() <= budget_s + found.longest_s * 1.2
 
 
+def regret(work: Workload, calls: int) -> float:
+    """Time of the recommended mix over that of the best of all."""
+    tried = [mix for mix in all_mixes(calls, hosts=work.cores) if mix.backend != "hybrid" or work.io_s]
+    return run_search(work, calls, budget_s=600).regret(tried)
+
+
 @settings(max_examples=40, deadline=None)
 @given(work=WORK, calls=st.integers(4, 120))
-def test_the_recommended_mix_is_near_the_best_of_all(work: Workload, calls: int):
-    found = run_search(work, calls, budget_s=600)
-    tried = [mix for mix in all_mixes(calls, hosts=work.cores) if mix.backend != "hybrid" or work.io_s]
-    margin = 1.15 if found.advice.mix == SERIAL else 1.10 + 3 * work.noise
-    assert found.regret(tried) <= margin
+def test_the_recommended_mix_is_never_far_from_the_best_of_all(work: Workload, calls: int):
+    assert regret(work, calls) <= 1.20 + 3 * work.noise
+
+
+def test_the_recommended_mix_is_mostly_the_best_or_as_good():
+    dice = np.random.default_rng(7)
+    regrets = [
+        regret(
+            Workload(
+                cpu_s=dice.uniform(0.01, 0.1), io_s=dice.choice([0.0, 0.01, 0.05, 0.1]),
+                gil_share=dice.choice([0.0, 0.3, 1.0]), cores=int(dice.choice([2, 4, 8])),
+            ),
+            int(dice.integers(4, 120)),
+        )
+        for _ in range(60)
+    ]  # fmt: skip
+    assert np.median(regrets) <= 1.05
+    assert np.quantile(regrets, 0.9) <= 1.10
 
 
 @settings(max_examples=40, deadline=None)
