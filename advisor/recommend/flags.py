@@ -16,7 +16,7 @@ from advisor.model.site import Site
 from advisor.model.trial import SERIAL, Trial
 from advisor.recommend.balance import current_mix
 from advisor.recommend.overhead import overhead_findings
-from advisor.recommend.trust import busy_machine, not_representative
+from advisor.recommend.trust import busy_machine, not_representative, representative
 
 STANDS_STILL = 0.5
 """A trial that timed out with less than this part of serial's CPU time for the same tasks was not slow: it waited."""
@@ -31,7 +31,7 @@ def site_findings(
     """Every coded remark about one site, in the order of the codes."""
     found = (
         *_gil_threads(site, machine),
-        *overhead_findings(site, trials, recommendation, machine),
+        *(overhead_findings(site, trials, recommendation, machine) if representative(site, trials) else ()),
         *_safety(site),
         *_random_state(site),
         *_outcomes(trials),

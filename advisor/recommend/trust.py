@@ -68,7 +68,7 @@ def not_representative(site: Site, trials: Sequence[Trial]) -> Iterable[Finding]
         yield Finding(
             code="ADV401",
             severity="warning",
-            message=f"a replayed call takes {ratio:.2f}x its time in the script, {why}: "
+            message=f"a replayed call takes {ratio:.2g}x its time in the script, {why}: "
             "trials do not stand for the job",
             evidence={"replay_ratio": ratio, "run_call_s": call_s(site)},
         )
