@@ -45,7 +45,8 @@ class Recommendation:
     `speedup` is of the site, `script_speedup` of the whole script, both against what the script does today.
     `measured` is False where no trial could be run and the figures are predicted from the ledger. `decided`
     is False where the samples cannot settle the choice ("inconclusive"). `limit` names what stops a larger
-    mix from being faster ("cores", "GIL", "tasks", "memory", "noise", "" where unknown).
+    mix from being faster ("cores", "GIL", "tasks", "longest task", "memory", "noise", "failures" where every parallel
+    trial failed, "" where unknown). `ceiling` is the speed-up that the longest task alone allows, None where not known.
     """
 
     mix: WorkerMix
@@ -55,6 +56,7 @@ class Recommendation:
     reason: str
     decided: bool = True
     limit: str = ""
+    ceiling: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

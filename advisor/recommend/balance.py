@@ -12,7 +12,7 @@ from advisor.model.advice import Interval, Recommendation
 from advisor.model.machine import Machine
 from advisor.model.site import Site
 from advisor.model.trial import SERIAL, Backend, Trial, WorkerMix
-from advisor.recommend.limit import limit_of
+from advisor.recommend.limit import ceiling_of, limit_of
 from advisor.recommend.margins import MIN_SCRIPT_GAIN, MIN_SITE_GAIN, of_script, stay
 from advisor.recommend.memory import fits
 from advisor.recommend.prediction import predicted
@@ -103,7 +103,9 @@ def recommend(
     if base is None:
         return predicted(site, machine, script_wall_s, max_workers=max_workers)
     calls = site.calls or base.tasks
-    return _answer(_choice(site, base, trials, machine, calls), trials, machine)
+    serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
+    ceiling = ceiling_of(serial, calls) if serial is not None else None
+    return replace(_answer(_choice(site, base, trials, machine, calls), trials, machine), ceiling=ceiling)
 
 
 def doubtful(

@@ -13,6 +13,7 @@ from advisor.recommend.memory import fits
 
 AT_LIMIT = 0.85
 """A figure within 15% of its bound is held by it: contention takes the rest."""
+LONGEST_TASK = "longest task"
 NOTABLE = 0.10
 """A kind of time that is worth naming as the limit."""
 
@@ -36,10 +37,17 @@ def _faster(trial: Trial, best: Trial, calls: int) -> bool:
 def _tasks_limit(best: Trial, serial: Trial, speedup: float, calls: int) -> str:
     if best.mix.workers * best.mix.chunk >= calls > 1:
         return "tasks"
-    if not serial.task_s or best.mix == SERIAL:
+    ceiling = ceiling_of(serial, calls)
+    if ceiling is None or best.mix == SERIAL:
         return ""
-    ceiling = calls * mean(serial.task_s) / max(serial.task_s)
-    return "longest task" if speedup >= AT_LIMIT * ceiling else ""
+    return LONGEST_TASK if speedup >= AT_LIMIT * ceiling else ""
+
+
+def ceiling_of(serial: Trial, calls: int) -> float | None:
+    """No mix beats the longest task alone: all seconds over its own; None where those of single tasks are unknown."""
+    if not serial.task_s or max(serial.task_s) <= 0:
+        return None
+    return calls * mean(serial.task_s) / max(serial.task_s)
 
 
 def _cpu_limit(site: Site, best: Trial, speedup: float, machine: Machine, *, escaped: bool) -> str:

@@ -129,8 +129,8 @@ def _ipc(site: Site, usable: Sequence[Trial], chosen: Trial) -> Iterable[Finding
         yield Finding(
             code="ADV203",
             severity="warning" if trial is chosen else "info",
-            message=f"{trial.mix} sends {trial.ipc_bytes / trial.tasks / 1e3:,.1f} kB a task between processes: "
-            f"about {share:.0%} of the trial",
+            message=f"{trial.mix} sends {trial.ipc_bytes / trial.tasks / 1e3:,.1f} kB a task between processes"
+            f"{_with_self(site)}: about {share:.0%} of the trial",
             evidence={
                 "mix": str(trial.mix),
                 "ipc_bytes_per_task": trial.ipc_bytes / trial.tasks,
@@ -138,6 +138,12 @@ def _ipc(site: Site, usable: Sequence[Trial], chosen: Trial) -> Iterable[Finding
                 "share": share,
             },
         )
+
+
+def _with_self(site: Site) -> str:
+    """The object that a bound method takes along, each time anew."""
+    bound = site.recorded is not None and site.recorded.one_receiver
+    return f", the object of {site.callee} each time" if bound else ""
 
 
 def _startup(serial: Trial, chosen: Trial, calls: int) -> Iterable[Finding]:

@@ -33,7 +33,7 @@ KIND_WORDS = {
 }
 FILTERS: tuple[Callable[..., str], ...] = (
     words.seconds, words.percent, words.interval, words.gain, words.ratio, words.spread, words.size, words.rate,
-    words.place,
+    words.place, words.limit,
 )  # fmt: skip
 SHOWN_FUNCTIONS = 20  # by calls; all of them stand in the advice file
 

@@ -60,7 +60,7 @@ class _Page:
         advised = best.recommendation if best is not None else None
         if best is None or advised is None:
             return ""
-        limit = f" Limited by: {words.printable(advised.limit)}." if advised.limit else ""
+        limit = f" Limited by: {words.limit(advised)}." if advised.limit else ""
         return f"{_ground(best, advised)}{self._unsaid(advised.reason)}.{limit}"
 
     def _unsaid(self, reason: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from advisor.model.advice import Interval
+    from advisor.model.advice import Interval, Recommendation
     from advisor.model.trial import Trial
 
 UNKNOWN = "-"  # shown where a figure was not measured: an empty cell could be taken for zero
@@ -103,6 +103,12 @@ def rate(value: float | None) -> str:
 def plural(number: int, one: str, many: str = "") -> str:
     """`1 run`, `3 runs`; `many` where an s does not make it."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def limit(advised: Recommendation) -> str:
+    """What stops a larger mix from being faster, with the speed-up that the longest task allows where that is it."""
+    at_most = f" (no mix can be over {ratio(advised.ceiling)})" if advised.limit == "longest task" else ""
+    return printable(advised.limit) + at_most
 
 
 def runs(trials: Iterable[Trial]) -> str:

@@ -1,0 +1,169 @@
+"""Advice that can be trusted: state that calls share, trials that hang, replays unlike the run, noise, predictions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import builders
+import pytest
+from scenes import machine, observation, own, recorded, site
+
+from advisor.analyse.choice import choose_sites
+from advisor.cli.run import exit_code
+from advisor.model.advice import Prediction, SiteAdvice
+from advisor.model.ledger import Ledger
+from advisor.model.machine import Noise
+from advisor.model.site import Safety, Site
+from advisor.model.target import ScriptExit
+from advisor.model.trial import SERIAL, Stand, Trial, WorkerMix
+from advisor.recommend.balance import after_change, recommend
+from advisor.recommend.flags import site_findings
+from advisor.recommend.trust import run_findings
+from advisor.recommend.verdict import verdict
+from advisor.report import json, terminal, words
+
+PYTHON, NETWORK = Ledger(python=1.0), Ledger(network=0.97, python=0.03)
+TWO_THREADS = WorkerMix(backend="threads", threads_per_process=2)
+TWO_PROCESSES = WorkerMix(backend="processes", processes=2)
+COUNTED = Safety(status="unsafe", reasons=("the calls change self.total",), changes=("self.total",))
+CACHED = Safety(status="safe", reasons=("the calls add to global CACHE",), workers="threads")
+weigh = partial(recommend, machine=machine(), script_wall_s=3.2)
+
+
+def trial(mix: WorkerMix, wall_s: float, **fields: object) -> Trial:
+    figures: dict = {"mix": mix, "tasks": 60, "wall_s": (wall_s, wall_s * 1.01, wall_s * 0.99), "cpu_s": wall_s}
+    return Trial(**(figures | fields))
+
+
+TRIALS = [trial(SERIAL, 3.0), trial(TWO_THREADS, 3.1), trial(TWO_PROCESSES, 1.55)]
+
+
+def said(place: Site, trials: list[Trial]) -> str:
+    entry = SiteAdvice(
+        site=place, trials=tuple(trials), recommendation=weigh(place, trials),
+        after_change=after_change(place, trials, weigh),
+    )  # fmt: skip
+    return verdict([entry], place.id, ScriptExit())
+
+
+def findings(place: Site, trials: list[Trial]) -> dict[str, str]:
+    return {each.code: each.message for each in site_findings(place, trials, weigh(place, trials), machine())}
+
+
+# --- state that calls share ----------------------------------------------------------------------------
+
+
+def test_calls_that_change_what_they_share_stay_serial_and_what_a_change_gains_is_told():
+    place = site(PYTHON, safety=COUNTED)
+    assert weigh(place, TRIALS).mix == SERIAL
+    told = said(place, TRIALS)
+    assert told.startswith(
+        "Stay serial: `fetch` (a.py:5) is not safe to run side by side: the calls change self.total."
+    )
+    assert "After the change (`fetch` returns what it now changes" in told
+    assert "2 processes, 1.9x faster" in told
+
+
+def test_a_change_that_gains_nothing_is_not_proposed():
+    assert after_change(site(PYTHON, safety=COUNTED), TRIALS[:2], weigh) is None
+    assert after_change(site(PYTHON), TRIALS, weigh) is None
+
+
+def test_what_processes_would_not_share_goes_to_threads_or_stays():
+    waiting = [trial(SERIAL, 3.0), trial(TWO_THREADS, 1.55), trial(TWO_PROCESSES, 1.2)]
+    assert weigh(site(NETWORK, safety=CACHED), waiting).mix == TWO_THREADS
+    computing = site(PYTHON, safety=CACHED)
+    assert weigh(computing, TRIALS).mix == SERIAL
+    changed = after_change(computing, TRIALS, weigh)
+    assert changed is not None
+    assert changed.mix == TWO_PROCESSES
+
+
+def test_without_trials_they_are_not_predicted_on_processes():
+    assert recommend(site(PYTHON, safety=CACHED), (), machine(), script_wall_s=3.2).mix == SERIAL
+
+
+def test_sound_calls_get_trials_before_those_that_must_be_changed_first():
+    counted = site(PYTHON, id="a", share=0.6, safety=COUNTED)
+    sound = site(PYTHON, id="b", share=0.3)
+    assert [each.id for each in choose_sites([counted, sound], machine())] == ["b", "a"]
+
+
+# --- trials that hang, and replays unlike the run ------------------------------------------------------
+
+
+def test_where_the_threads_of_a_hung_trial_stood_is_told():
+    stuck = Stand(file="/u/bank.py", line=12, function="transfer", inside="acquire", threads=2)
+    hung = Trial(mix=TWO_THREADS, tasks=60, wall_s=(), outcome="timed_out", cpu_s=0.01, stacks=(stuck,))
+    told = findings(site(PYTHON), [trial(SERIAL, 3.0), hung])["ADV305"]
+    assert "stand still, as in a deadlock" in told
+    assert "2 in `transfer` (bank.py:12, inside acquire)" in told
+
+
+def test_a_trial_that_computed_all_along_may_be_merely_slow():
+    slow = Trial(mix=TWO_THREADS, tasks=60, wall_s=(), outcome="timed_out", cpu_s=9.0)
+    assert "far slower than serial" in findings(site(PYTHON), [trial(SERIAL, 3.0), slow])["ADV305"]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("FileNotFoundError: [Errno 2] No such file: 'x'", "a file it needs is gone"),
+        ("ConnectionRefusedError: refused", "its server is gone"),
+        ("StopIteration: ", "the iterator it draws from is used up"),
+        ("ValueError: I/O operation on closed file.", "its file is closed"),
+        ("KeyError: 'k'", "what it works on were used up"),
+    ],
+)
+def test_calls_that_fail_when_run_again_say_what_is_gone(error: str, told: str):
+    failed = Trial(mix=SERIAL, tasks=10, wall_s=(), outcome="failed", error=error)
+    assert told in findings(site(PYTHON), [failed])["ADV401"]
+
+
+def test_a_cache_left_warm_by_the_run_is_not_taken_for_the_work():
+    warm = trial(SERIAL, 60 * 1e-6)
+    told = findings(site(PYTHON), [warm, trial(TWO_THREADS, 60 * 2e-5)])
+    assert "a warm cache" in told["ADV401"]
+    assert "ADV206" not in told
+
+
+def test_random_figures_come_with_a_cure():
+    place = site(PYTHON, recorded=recorded(mutated=("the state of random",)))
+    assert "random.Random(task_number)" in findings(place, TRIALS)["ADV306"]
+
+
+# --- noise, predictions, ceilings ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("difference", "spread", "told"), [(0.01, 0.02, False), (0.08, 0.02, True), (0.0, 0.4, True)])
+def test_noise_of_the_machine_is_told_where_it_hides_small_gains(difference: float, spread: float, told: bool):
+    noise = Noise(pairs=20, turn_s=0.005, false_difference=difference, spread=spread)
+    found = run_findings(observation((100, [((own(1),), {})])), noise=noise)
+    assert ("ADV402" in [each.code for each in found]) == told
+
+
+def test_what_was_expected_stands_beside_what_was_measured():
+    advice = builders.wait_bound()
+    entry = advice.sites[0]
+    assert entry.recommendation is not None
+    told = Prediction(mix=entry.recommendation.mix, predicted=12.0, measured=10.0)
+    known = replace(advice, sites=(replace(entry, predictions=(told,)), *advice.sites[1:]))
+    shown = " ".join(terminal.render(known).split())
+    assert "Predicted from run 1 for 16 threads: 12.0x; measured 10.0x (+20%)." in shown
+    (written,) = json.document(known)["sites"][0]["predictions"]
+    assert (written["threads_per_process"], written["error"]) == (16, pytest.approx(0.2))
+
+
+def test_the_longest_task_is_named_with_the_speed_up_it_allows():
+    skewed = trial(SERIAL, 3.0, task_s=(1.5, *[1.5 / 59] * 59))
+    fast = trial(TWO_PROCESSES, 1.55)
+    answer = weigh(site(PYTHON), [skewed, fast])
+    assert (answer.limit, answer.ceiling) == ("longest task", pytest.approx(2.0))
+    assert words.limit(answer) == "longest task (no mix can be over 2.00x)"
+
+
+def test_strict_takes_no_prediction_for_an_answer():
+    assert (exit_code(builders.predicted()), exit_code(builders.predicted(), strict=True)) == (0, 5)
+    assert exit_code(builders.serial_stays(), strict=True) == 0
+    assert exit_code(builders.inconclusive()) == 5
