@@ -10,6 +10,7 @@ import fcntl
 import json
 import mmap
 import os
+import re
 import sys
 import threading
 import zlib
@@ -54,6 +55,8 @@ _AUDITED = {
     "smtplib.send": "network",
 }
 _READ_ONLY_MAPS = (1, 3)  # mmap.ACCESS_READ and ACCESS_COPY
+_MOST_DETAILS = 200  # of one site kept word for word: a script may insert a million rows
+_VARIABLE = re.compile(r"\d+|'[^']*'?|\"[^\"]*\"?")  # what tells two effects of one sort apart
 _SLOTS, _SLOT_BYTES = 128, 512
 
 
@@ -72,8 +75,13 @@ class Notes:
         self.requests = 0
 
     def add(self, kind: str, detail: str) -> None:
-        """One more effect."""
-        self.seen[kind, detail] = self.seen.get((kind, detail), 0) + 1
+        """One more effect. Of very many different ones, the later count by their sort alone."""
+        key = (kind, detail)
+        if key not in self.seen and len(self.seen) >= _MOST_DETAILS:
+            key = (kind, _VARIABLE.sub("?", detail))
+            if key not in self.seen and len(self.seen) >= 2 * _MOST_DETAILS:
+                key = (kind, "does more of many other sorts")
+        self.seen[key] = self.seen.get(key, 0) + 1
 
 
 class Relay:

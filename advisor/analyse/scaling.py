@@ -79,11 +79,18 @@ def best_predicted(  # noqa: PLR0913  # as predict
     sendable: bool = True,
     max_workers: int = MAX_WORKERS,
     child_cpus: float = 0.0,
+    error: float = 0.0,
 ) -> tuple[WorkerMix, float]:
-    """The fewest workers within 5% of the best predicted speed-up, threads before processes, and that speed-up."""
+    """The fewest workers within 5% of the best predicted speed-up, threads before processes, and that speed-up.
+
+    Threads alone, the easier change, where they come within the prediction's own `error` of the best.
+    """
     mixes = [mix for mix in candidates(machine, tasks, task_s, max_workers) if sendable or mix.processes == 1]
     found = [(mix, predict(ledger, mix, machine, tasks, task_s=task_s, child_cpus=child_cpus)) for mix in mixes]
     best = max(speedup for _, speedup in found)
+    alone = [(mix, speedup) for mix, speedup in found if mix.processes == 1]
+    if max(speedup for _, speedup in alone) >= best * (1 - error):
+        found, best = alone, max(speedup for _, speedup in alone)
     near = [(mix, speedup) for mix, speedup in found if speedup >= best * (1 - WITHIN)]
     return min(near, key=lambda pair: (pair[0].workers, pair[0].processes))
 

@@ -100,8 +100,9 @@ class Bench:
             spent_s = self.budget_s - left_s
             began = clock.now()
             told = partial(_tell, progress, spent_s / self.budget_s, budget_s / self.budget_s)
-            trials = search(stage, self.plan(site, budget_s), clock, told)
-            measured[site.id] = self.judged(self._with_lines(site, stage, budget_s), trials)
+            lines_s = min(max(budget_s * LINES_SHARE, LINES_AT_LEAST_S), LINES_AT_MOST_S)
+            trials = search(stage, self.plan(site, max(budget_s - lines_s, budget_s / 2)), clock, told)
+            measured[site.id] = self.judged(self._with_lines(site, stage, lines_s), trials)
             left_s -= min(budget_s, clock.now() - began)
 
     @property
@@ -141,10 +142,9 @@ class Bench:
     def _expected(self, site: Site, mix: WorkerMix) -> float:
         return predict(site.ledger, mix, self.machine, site.calls or 1, task_s=call_s(site))
 
-    def _with_lines(self, site: Site, stage: RemoteStage, budget_s: float) -> Site:
+    def _with_lines(self, site: Site, stage: RemoteStage, limit_s: float) -> Site:
         """The site with line_profiler's figures, where it can be had; with those of run 1's samples else."""
         places = sorted({(line.file, line.line) for line in site.lines})
-        limit_s = min(max(budget_s * LINES_SHARE, LINES_AT_LEAST_S), LINES_AT_MOST_S)
         lines = replayed_lines(stage, site.id, places, limit_s=limit_s, library=_folder_of("line_profiler"))
         return replace(site, lines=lines) if lines else site
 

@@ -26,6 +26,10 @@ THREADS_FOR_PROCESSES = 0.08
 """Threads this much slower than as many processes are the easier change: nothing has to be pickled or imported anew."""
 MOST_NOISE = 0.10
 """Noise beyond this excuses no slower mix: it makes the answer inconclusive instead."""
+COMPUTES = 0.9
+"""Part of a task on the CPU from which on more workers than cores have nothing to do."""
+CHANCE = 0.26
+"""By so much two mixes that are the same by nature may differ on a shared machine (`analyse.statistics.DRIFT`)."""
 GIL_SLACK = 0.25
 """How far a measured gain may be above the GIL's limit before few repeats of it are put down to chance, times the part
 of a task that is not Python code: of pure Python, threads gain nothing at all."""
@@ -170,7 +174,8 @@ def _choice(site: Site, base: Trial, trials: Sequence[Trial], machine: Machine, 
     usable = _trusted([trial for trial in possible if fits(trial, trials, machine)] or possible)
     best = min(usable, key=lambda trial: trial.job_s(calls))
     noise = min(max(WITHIN, spread(best.jobs_s(calls))), MOST_NOISE)
-    near = [trial for trial in usable if _is_near(trial, best, calls, noise)]
+    filled = machine.cores if _computes(site) else None
+    near = [trial for trial in usable if _is_near(trial, best, calls, noise, filled)]
     choices = [_Choice(site=site, base=base, best=trial, calls=calls) for trial in near]
     worth = [choice for choice in choices if choice.pays or choice.leaner]
     if not worth:
@@ -191,12 +196,24 @@ def _possible(trial: Trial, serial: Trial, site: Site, machine: Machine, calls: 
     return python * serial.job_s(calls) / trial.job_s(calls) <= 1 + GIL_SLACK * (1 - python)
 
 
-def _is_near(trial: Trial, best: Trial, calls: int, noise: float) -> bool:
-    """True where a mix is within its margin of the best, or a little beyond, but not shown to be slower."""
+def _is_near(trial: Trial, best: Trial, calls: int, noise: float, filled: int | None) -> bool:
+    """True where a mix is within its margin of the best, or beyond, but not shown to be slower.
+
+    Not far beyond; further where tasks only compute and both mixes fill all `filled` cores: more workers than that are
+    no faster by nature.
+    """
     slower = trial.job_s(calls) / best.job_s(calls) - 1
     if slower <= _margin(trial, best, noise):
         return True
-    return slower <= MOST_NOISE and not distinguishable(trial.jobs_s(calls), best.jobs_s(calls))
+    alike = filled is not None and filled <= trial.mix.workers < best.mix.workers
+    same = alike and trial.mix.backend == best.mix.backend
+    limit = CHANCE if same else MOST_NOISE
+    return slower <= limit and not distinguishable(trial.jobs_s(calls), best.jobs_s(calls))
+
+
+def _computes(site: Site) -> bool:
+    nature = nature_of(site.ledger)
+    return bool(nature) and nature["python"] + nature["native"] >= COMPUTES
 
 
 def _margin(trial: Trial, best: Trial, noise: float) -> float:

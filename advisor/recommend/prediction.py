@@ -54,6 +54,7 @@ def predicted(site: Site, machine: Machine, script_wall_s: float, *, max_workers
         sendable=recorded.pickle_error is None and site.safety.workers == "any",
         max_workers=max_workers or MAX_WORKERS,
         child_cpus=site.child_cpus,
+        error=ERROR,
     )
     before = predict(site.ledger, today, machine, site.calls, task_s=call_s(site), child_cpus=site.child_cpus)
     return _weighed(site, mix, _gain(site.share * script_wall_s, mix, speedup / before), today)

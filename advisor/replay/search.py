@@ -231,7 +231,7 @@ class _Search:
             near = [trial for trial in parallel if trial.job_s(self.plan.calls) <= NEAR * best_s]
             smallest = [_smallest(near, threads=True), _smallest(near, threads=False)]
             left = [trial for trial in parallel if trial.job_s(self.plan.calls) <= HOPELESS * best_s]
-            promising = max(left, key=lambda trial: (self.hope(trial.mix), -trial.mix.workers))
+            promising = max(parallel, key=lambda trial: (self.hope(trial.mix), -trial.mix.workers))
             mixes += [trial.mix for trial in (*smallest, promising, *left[:COMPARED]) if trial is not None]
         return [mix for mix in dict.fromkeys(mixes) if self.works(mix)]
 

@@ -484,3 +484,11 @@ def test_effects_belong_to_every_call_they_happen_in(recorder: Recorder) -> None
     write("outside")
     assert set(outer.notes.seen) == {("file-write", what) for what in ("inner", "outer", "by helper")}
     assert set(inner.notes.seen) == {("file-write", "inner")}
+
+
+def test_very_many_different_effects_are_counted_by_their_sort(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    for number in range(50_000):
+        site.notes.add("database", f"runs insert into t values({number}, 'row {number}")
+    assert len(site.notes.seen) < 300
+    assert sum(site.notes.seen.values()) == 50_000
