@@ -26,7 +26,9 @@ def run_lines(site: Site, order: dict[str, Any], stage: Stage) -> dict[str, Any]
     profiler = LineProfiler()
     for function in _functions(order["functions"], site.target, stage.functions):
         profiler.add_function(function)
-    stage.lock(forks=False)
+    lock = stage.lock(forks=False)
+    if lock is not None:
+        lock.close_files()
     calls, wall_s = _replay(profiler, site, order["limit_s"])
     return {"error": None, "calls": calls, "wall_s": wall_s, "lines": _figures(profiler)}
 

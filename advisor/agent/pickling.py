@@ -17,6 +17,7 @@ _TRY_BYTES = 64 * 2**20  # a part that takes more than this, or longer than that
 _TRY_S = 0.2
 _MOST_PARTS = 200  # of one value looked at
 _MOST_TRIES = 400
+_SEARCH_S = 1.0
 _SHOWN_CHARS = 40
 
 
@@ -56,8 +57,9 @@ def culprit(error: Exception, function: Function | None, args: Arguments, kwargs
     if function is not None:
         given += _callee(function)
     tries = [_MOST_TRIES]
+    ends = time.perf_counter() + _SEARCH_S
     for path, value in given:
-        found = _innermost(path, value, tries, _DEEPEST)
+        found = _innermost(path, value, tries, _DEEPEST, ends)
         if found is not None:
             return f"{found[0]}: {found[1]}"
     return _told(error)
@@ -76,10 +78,10 @@ def _callee(function: Function) -> Iterator[tuple[str, object]]:
         yield f"the function {getattr(function, '__qualname__', type(function).__name__)}", function
 
 
-def _innermost(path: str, value: object, tries: list[int], depth: int) -> tuple[str, str] | None:
+def _innermost(path: str, value: object, tries: list[int], depth: int, ends: float) -> tuple[str, str] | None:
     """(path, error) of the deepest part that cannot be pickled; None where `value` can."""
     tries[0] -= 1
-    if tries[0] < 0:
+    if tries[0] < 0 or time.perf_counter() > ends:
         return None
     try:
         pickled(value, _TRY_BYTES, _TRY_S)
@@ -88,7 +90,7 @@ def _innermost(path: str, value: object, tries: list[int], depth: int) -> tuple[
     except Exception as error:  # whatever a __reduce__ of the user's raises
         if depth:
             for name, part in _parts(value):
-                found = _innermost(path + name, part, tries, depth - 1)
+                found = _innermost(path + name, part, tries, depth - 1, ends)
                 if found is not None:
                     return found
         return path, _told(error)

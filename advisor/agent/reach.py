@@ -35,9 +35,10 @@ _NO_DATA = (
 )
 
 
-def reachable(function: object, is_own: Callable[[str], bool]) -> list[Named]:
-    """(name, read) of each thing that a call of `function` may share with others, each once."""
+def reachable(function: object, is_own: Callable[[str], bool]) -> tuple[list[Named], set[str]]:
+    """(name, read) of each thing that a call of `function` may share with others, each once; and all names it reads."""
     found: dict[str, Read] = {}
+    names: set[str] = set()
     todo, seen = [_entered(function)], set[int]()
     while todo and len(seen) < _MOST_FUNCTIONS:
         current = todo.pop(0)
@@ -45,12 +46,13 @@ def reachable(function: object, is_own: Callable[[str], bool]) -> list[Named]:
         if not isinstance(code, types.CodeType) or id(code) in seen:
             continue
         seen.add(id(code))
+        names.update(_names(code))
         for name, read in (*_enclosed(current, code), *_globals(current, code, is_own)):
             found.setdefault(name, read)
         todo += [other for other in _called(current, code) if is_own(other.__code__.co_filename)]
     for name, read in _random_states():
         found.setdefault(name, read)
-    return list(found.items())
+    return list(found.items()), names
 
 
 def _entered(function: object) -> object:
@@ -65,7 +67,10 @@ def _plain(function: object) -> object:
     """The function under partials, wrappers and bound methods."""
     while isinstance(function, functools.partial):
         function = function.func
-    plain = inspect.unwrap(function) if callable(function) else function
+    try:
+        plain = inspect.unwrap(function) if callable(function) else function
+    except ValueError:  # an object that has every attribute, `__wrapped__` too
+        plain = function
     return getattr(plain, "__func__", plain)
 
 

@@ -157,24 +157,34 @@ class Site:
         if self.target is None:
             self.target = function
             self.allowance = self.recorder.allowance.part()
-        self.marks.given(function, args, kwargs)
+        began = time.thread_time()
+        witness = self.witness(function, args, kwargs)
         slot = self.sample.choose()
         allowance = self.allowance
-        if slot is None or (allowance.left_s <= 0 and not self.costs_nothing(args, kwargs)):
+        task = None
+        if slot is not None and (allowance.left_s > 0 or self.costs_nothing(args, kwargs)):
+            task = self.sample.capture(index, function, args, kwargs, max(_PICKLE_AT_LEAST_S, allowance.left_s))
+            if task is not None:
+                self.sample.keep(slot, task)
+        elif witness is None:
             return None, None, None
-        began = time.thread_time()
-        task = self.sample.capture(index, function, args, kwargs, max(_PICKLE_AT_LEAST_S, allowance.left_s))
-        if task is not None:
-            self.sample.keep(slot, task)
-        witness = None
-        if self.witnessed < WITNESS_CALLS:
-            self.witnessed += 1
-            recorder = self.recorder
-            witness = Witness(function, args, kwargs, recorder.effects.open_files, recorder.is_own)
         # For calls of microseconds the look would be the larger part; if those write, the first ones do.
         written = written_bytes() if witness is not None or self.traced_s > self.tally.calls * _LONG_CALL_S else None
         allowance.spend(time.thread_time() - began)
         return task, witness, written
+
+    def witness(self, function: Function, args: Arguments, kwargs: Keywords) -> Witness | None:
+        """A look at what the call can change; the first few calls get one whatever it costs: safety rests on it."""
+        try:
+            self.marks.given(function, args, kwargs)
+            if self.witnessed >= WITNESS_CALLS:
+                return None
+            self.witnessed += 1
+            witness = Witness(function, args, kwargs, self.recorder.effects.open_files, self.recorder.is_own)
+            self.marks.begin(witness)
+        except Exception:  # what looking into the user's objects may raise is not the user's trouble
+            return None
+        return witness
 
     def costs_nothing(self, args: Arguments, kwargs: Keywords) -> bool:
         """True for calls that are kept even where the allowance is spent: without pickling, and the first ones."""
@@ -187,12 +197,15 @@ class Site:
         if type(result) in _DEFERRED or hasattr(type(result), "__await__"):
             self.deferred = True
             return
-        self.marks.results.add(result, args, kwargs)
+        began = time.thread_time()
+        try:
+            self.marks.results.add(result, args, kwargs)
+            if witness is not None:
+                self.marks.judge(witness)
+        except Exception:  # as above
+            self.witnessed = WITNESS_CALLS
         if task is None or self.allowance.left_s <= 0:
             return
-        began = time.thread_time()
-        if witness is not None:
-            self.marks.judge(witness)
         if self.digesting:
             digested = time.thread_time()
             task.digest = digest(result)

@@ -1,4 +1,4 @@
-"""A value as it was before a call, and how it differs after: grown, set at some keys, or changed.
+"""A value as it was before a call, and how it differs after: grown, changed, perhaps at some keys, or drawn from.
 
 Adding to a list, a set or a dict leaves what others read as it was; changing what was there does not.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import io
 import sys
+import time
 import types
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -18,9 +19,9 @@ from .digest import digest
 if TYPE_CHECKING:
     from .values import Value
 
-Kind = Literal["grown", "changed"]
+Kind = Literal["grown", "changed", "drawn"]
 RANDOM = "the state of "  # begins the name of a random generator
-_MOST_PARTS = 2_000  # parts of one container looked at one by one: about 10 ms
+_MOST_PARTS = 2_000  # parts of one container looked at, the first ones: about 10 ms
 _MOST_KEYS = 3  # keys spelt out
 _LEVELS = 2  # an object, its attributes, and what these hold
 _ROWS = (list, collections.deque, bytearray)
@@ -45,39 +46,44 @@ class Change(NamedTuple):
 
 
 class Snapshot:
-    """`value` at this moment: digests of its parts, never copies of them."""
+    """`value` at this moment: marks of its parts, never copies of them. What comes after `ends` is not looked at."""
 
-    __slots__ = ("kind", "parts", "whole")
+    __slots__ = ("ends", "kind", "parts", "size", "whole")
 
-    def __init__(self, value: Value, levels: int = _LEVELS) -> None:
+    def __init__(self, value: Value, ends: float, levels: int = _LEVELS) -> None:
+        self.ends = ends
         self.kind = _kind_of(value) if levels else "value"
         self.parts: Any = None
         self.whole: Any = ""
-        if self.kind == "mapping":
-            self.parts = {key: _mark(item) for key, item in list(value.items())}
-        elif self.kind == "row":
-            self.parts = [_mark(item) for item in list(value)]
-        elif self.kind == "set":
-            self.parts = frozenset(value)
-        elif self.kind == "object":
-            self.parts = {name: Snapshot(item, levels - 1) for name, item in list(vars(value).items())}
+        self.size = 0
+        if self.kind == "object":
+            attributes = list(vars(value).items())[:_MOST_PARTS]
+            self.parts = {name: Snapshot(item, ends, levels - 1) for name, item in attributes}
+        elif self.kind == "value":
+            self.whole = self.mark(value)
         else:
-            self.whole = _mark(value)
+            self.size = len(value)
+            few = list(islice(value, _MOST_PARTS))
+            if self.kind == "mapping":
+                self.parts = {key: self.mark(value[key]) for key in few}
+            else:
+                self.parts = frozenset(few) if self.kind == "set" else [self.mark(item) for item in few]
+
+    def mark(self, value: Value) -> Value:
+        """A mark of `value`; "", which says nothing, once the time is up."""
+        return _mark(value) if time.perf_counter() < self.ends else ""
 
     def changes(self, value: Value, path: str) -> Iterator[Change]:
-        """How `value` differs now; what cannot be digested counts as it was."""
+        """How `value` differs now; what cannot be told counts as it was."""
         if self.kind == "value":
-            if not _is_same(self.whole, value):
+            if self.whole is _DRAWN:
+                yield Change(path, "drawn", frozenset())
+            elif not _is_same(self.whole, value):
                 yield Change(f"{RANDOM}{path}" if _is_generator(value) else path, "changed", frozenset())
-        elif self.kind == "object":
-            yield from self._attribute_changes(vars(value), path)
-        elif _kind_of(value, most=None) != self.kind:  # another thing stands there now
+        elif _kind_of(value) != self.kind:  # another thing stands there now
             yield Change(path, "changed", frozenset())
-        elif self.kind == "set":
-            if not self.parts <= value:
-                yield Change(path, "changed", frozenset())
-            elif len(value) > len(self.parts):
-                yield Change(path, "grown", frozenset())
+        elif self.kind == "object":
+            yield from self._attribute_changes(dict(vars(value)), path)
         else:
             yield from self._container_changes(value, path)
 
@@ -91,21 +97,30 @@ class Snapshot:
             yield Change(f"{path}.{name}", "grown", frozenset())
 
     def _container_changes(self, value: Value, path: str) -> Iterator[Change]:
-        before: Mapping[Any, Any] = self.parts if self.kind == "mapping" else dict(enumerate(self.parts))
-        now = value if self.kind == "mapping" else dict(enumerate(islice(value, len(before))))
-        differing = [key for key, was in before.items() if key not in now or not _is_same(was, now[key])]
-        if differing:
-            missing = any(key not in now for key in differing)
-            yield Change(path, "changed", frozenset() if missing else frozenset(_shown(key) for key in differing))
-        elif len(value) > len(before):
+        differing = self._differing(value) if len(value) >= self.size else None
+        if differing is None:
+            yield Change(path, "changed", frozenset())
+        elif differing:
+            yield Change(path, "changed", frozenset(map(_shown, differing)))
+        elif len(value) > self.size:
             yield Change(path, "grown", frozenset())
 
+    def _differing(self, value: Value) -> list[Any] | None:
+        """Keys or places whose item is another one now; None where some are gone."""
+        if self.kind == "set":
+            return [] if self.parts <= value else None
+        before: Mapping[Any, Any] = self.parts if self.kind == "mapping" else dict(enumerate(self.parts))
+        now = value if self.kind == "mapping" else dict(enumerate(islice(value, len(before))))
+        if any(key not in now for key in before):
+            return None
+        return [key for key, was in before.items() if not _is_same(was, now[key])]
 
-def _kind_of(value: Value, most: int | None = _MOST_PARTS) -> str:
-    """How a value is taken apart; "value" where it is taken whole: plain ones, and containers of very many parts."""
+
+def _kind_of(value: Value) -> str:
+    """How a value is taken apart; "value" where it is taken whole."""
     for kind, types_ in (("mapping", dict), ("row", _ROWS), ("set", set)):
         if isinstance(value, types_):
-            return kind if most is None or len(value) <= most else "value"
+            return kind
     if isinstance(value, _NO_OBJECTS) or type(getattr(value, "__dict__", None)) is not dict:
         return "value"
     plain = all(getattr(type(value), name) is getattr(object, name) for name in ("__reduce__", "__reduce_ex__"))

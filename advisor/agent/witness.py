@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .openfiles import shared_writable_files
 from .reach import reachable
-from .snapshot import Change, Snapshot
+from .snapshot import RANDOM, Change, Snapshot
 
 if TYPE_CHECKING:
     from .openfiles import OpenFiles
     from .values import Arguments, Function, Keywords, Value
 
+Look = tuple[str, Callable[[], object], object, Snapshot]
+"""A thing that is watched: its name, how to read it, the object it belongs to, and how it was."""
+
+_GLOBAL = "global "
+_ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
+_HELD_BYTES = 1_000_000  # larger things are not kept alive to be recognised
+_MET = 8  # objects of each argument that are recognised when they come again
 _RECENT_RESULTS = 8
 _LOOKED_INTO = 8  # items of a result, or of an argument, looked at one by one
 _SMALL_INTS = range(-5, 257)  # CPython keeps one object for each of these
@@ -38,26 +47,25 @@ class Witness:
         open_files: OpenFiles,
         is_own: Callable[[str], bool] = lambda _path: True,
     ) -> None:
-        watched = [(f"argument {place + 1}", _always(value), value) for place, value in enumerate(args)]
-        watched += [(f"argument {name!r}", _always(value), value) for name, value in kwargs.items()]
-        bound = getattr(function, "__self__", None)
-        if bound is not None and not isinstance(bound, (types.ModuleType, type)):
-            watched.append(("self", _always(bound), bound))
-        watched += [(name, read, None) for name, read in reachable(function, is_own)]
-        self.before: list[tuple[str, Callable[[], object], object, Snapshot]] = []
-        ends = time.perf_counter() + _LOOK_S
-        for name, read, owner in watched:
-            self.before.append((name, read, owner, Snapshot(read())))
-            if time.perf_counter() > ends:
-                break
+        things, self.names = reachable(function, is_own)
+        self.watched = [(name, _always(value), value) for name, value in _given(function, args, kwargs)]
+        self.watched += [(name, read, None) for name, read in things]
+        self.before = self.look()
         self.open_files = open_files
         self.positions = open_files.positions()
 
+    def look(self) -> list[Look]:
+        """Snapshots of all that is watched, as far as half a second goes."""
+        ends = time.perf_counter() + _LOOK_S
+        return [(name, read, owner, Snapshot(read(), ends)) for name, read, owner in self.watched]
+
     def changes(self) -> Iterator[tuple[Change, object | None]]:
         """Each thing that differs now, with the object it belongs to: None where all calls share it by nature."""
-        for name, read, owner, snapshot in self.before:
-            for change in snapshot.changes(read(), name):
-                yield change, owner
+        return changed(self.before)
+
+    def reads(self) -> set[str]:
+        """Names of the globals that the call reads."""
+        return {name.removeprefix(_GLOBAL) for name, _, _ in self.watched if name.startswith(_GLOBAL)}
 
     def files_written(self) -> list[str]:
         """Files open before that were written since, or that are mapped and may have been."""
@@ -66,22 +74,50 @@ class Witness:
         return sorted(moved) + shared_writable_files()
 
 
+def changed(looks: list[Look]) -> Iterator[tuple[Change, object | None]]:
+    """Each thing that differs now from what it was at a look, with the object it belongs to."""
+    for name, read, owner, snapshot in looks:
+        for change in snapshot.changes(read(), name):
+            yield change, owner
+
+
+def _given(function: Function, args: Arguments, kwargs: Keywords) -> Iterator[tuple[str, object]]:
+    """What a call is given, by name: the object it is a method of, and its arguments."""
+    bound = getattr(function, "__self__", None)
+    if bound is not None and not isinstance(bound, (types.ModuleType, type)):
+        yield "self", bound
+    yield from ((f"argument {place + 1}", value) for place, value in enumerate(args))
+    yield from ((f"argument {name!r}", value) for name, value in kwargs.items())
+
+
 def _always(value: Value) -> Callable[[], Value]:
     return lambda: value
+
+
+def _hold(value: object) -> Callable[[], object] | None:
+    """A way to `value` that does not keep much of the script's memory alive; None where there is none."""
+    try:
+        return weakref.ref(value)
+    except TypeError:
+        pass
+    try:
+        return _always(value) if sys.getsizeof(value) <= _HELD_BYTES else None
+    except Exception:  # a __sizeof__ of the user's
+        return None
 
 
 class RecentResults:
     """The last results of a site, to tell whether a later call is given one of them."""
 
     def __init__(self) -> None:
-        self.recent: list[object] = []
+        self.recent: list[Callable[[], object]] = []
 
     def are_in(self, args: Arguments, kwargs: Keywords) -> bool:
         """True where an argument, or what lies directly in one, is a result kept."""
         if not self.recent:
             return False
         given = {id(value) for value in _one_level(args, kwargs)}
-        return any(id(result) in given for result in self.recent)
+        return any(id(result) in given for held in self.recent if (result := held()) is not None)
 
     def add(self, result: object, args: Arguments, kwargs: Keywords) -> None:
         """Keep `result`, but nothing of it that the call was given: it made nothing then."""
@@ -92,7 +128,8 @@ class RecentResults:
             given = {id(value) for value in _one_level(args, kwargs)}
             made = [value for value in made if id(value) not in given]
         if made:
-            self.recent = (made + self.recent)[:_RECENT_RESULTS]
+            held = [each for value in made[:_RECENT_RESULTS] if (each := _hold(value)) is not None]
+            self.recent = (held + self.recent)[:_RECENT_RESULTS]
 
     def clear(self) -> None:
         """Let go of all."""
@@ -103,7 +140,8 @@ class Marks:
     """The signs, for one site: calls given an earlier call's result, and names of what calls changed.
 
     `mutated` was read and changed, or may have been; `grown` was added to only; of `by_key` each call set a key of its
-    own. All are known once settled.
+    own; `own` is what calls changed of objects that no other call was given. `fed` is what the calls read and others
+    changed between them. All are known once settled.
     """
 
     def __init__(self) -> None:
@@ -111,48 +149,72 @@ class Marks:
         self.mutated: set[str] = set()
         self.grown: set[str] = set()
         self.by_key: set[str] = set()
+        self.own: set[str] = set()
+        self.fed: set[str] = set()
+        self.reads: set[str] = set()
+        self.revisited: set[str] = set()
         self.results = RecentResults()
-        self.touched: dict[str, tuple[object, list[Change]]] = {}
-        self.receivers: list[object] = []
+        self.touched: dict[str, list[tuple[object, Change]]] = {}
+        self.between: dict[str, int] = {}
+        self.looks: list[Look] = []
+        self.met: dict[str, list[Callable[[], object]]] = {}
 
     def given(self, function: Function, args: Arguments, kwargs: Keywords) -> None:
         """A call is about to run with these."""
-        receiver = getattr(function, "__self__", None)
-        if (
-            receiver is not None
-            and len(self.receivers) < _SURE
-            and not any(each is receiver for each in self.receivers)
-        ):
-            self.receivers.append(receiver)
+        for name, value in _given(function, args, kwargs):
+            if type(value) not in _ATOMS and name not in self.revisited:
+                self.meet(name, value)
         if self.results.are_in(args, kwargs):
             self.reused += 1
 
-    def judge(self, witness: Witness) -> None:
-        """Note what a call changed; arguments count where they are the same object each time."""
-        for change, owner in witness.changes():
-            first, changes = self.touched.setdefault(change.path, (owner, []))
-            if first is owner:
-                changes.append(change)
+    def meet(self, name: str, value: object) -> None:
+        """Note where one and the same object comes more than once."""
+        met = self.met.setdefault(name, [])
+        if any(held() is value for held in met):
+            self.revisited.add(name)
+        elif len(met) < _MET:
+            held = _hold(value)
+            met += [held] if held is not None else []
 
-    @property
-    def one_receiver(self) -> bool:
-        """True where all calls were of a method of one and the same object."""
-        return len(self.receivers) == 1
+    def begin(self, witness: Witness) -> None:
+        """A watched call is about to run: what changed since the last one ended, others changed."""
+        self.reads |= witness.reads()
+        owners = {id(owner) for _, _, owner, _ in witness.before if owner is not None}
+        for change, owner in changed(self.looks):
+            attribute = change.path.partition(".")[2].partition(".")[0]
+            read = not attribute or attribute in witness.names
+            if read and change.kind == "changed" and not change.path.startswith(RANDOM):
+                same = owner is None or id(owner) in owners
+                self.between[change.name] = self.between.get(change.name, 0) + same
+
+    def judge(self, witness: Witness) -> None:
+        """Note what a call changed, and how it left what it shares."""
+        for change, owner in witness.changes():
+            self.touched.setdefault(change.path, []).append((owner, change))
+        self.looks = witness.look()
 
     def settle(self) -> None:
         """Tell what the changes come to, and let go of the script's objects."""
-        self.receivers = [None] * len(self.receivers)
-        for path, (_, changes) in self.touched.items():
-            if len(changes) < _SURE:
-                continue
-            if all(change.kind == "grown" for change in changes):
-                self.grown.add(path)
-            elif _each_its_own(changes):
-                self.by_key.add(path)
-            else:
-                self.mutated.add(next(change.name for change in changes if change.kind == "changed"))
+        for path, noted in self.touched.items():
+            if len(noted) >= _SURE:
+                self.sort_out(path, [owner for owner, _ in noted], [change for _, change in noted])
+        self.fed = {name for name, times in self.between.items() if times >= _SURE}
         self.results.clear()
         self.touched.clear()
+        self.met.clear()
+        self.looks = []
+
+    def sort_out(self, path: str, owners: list[object], changes: list[Change]) -> None:
+        """What the changes at one place come to."""
+        one = all(owner is owners[0] for owner in owners)
+        if not one and not any(path.startswith(root) for root in self.revisited):
+            self.own.add(path)
+        elif all(change.kind == "grown" for change in changes):
+            self.grown.add(path)
+        elif one and _each_its_own(changes):
+            self.by_key.add(path)
+        else:
+            self.mutated.add(next(change.name for change in changes if change.kind != "grown"))
 
 
 def _each_its_own(changes: list[Change]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from advisor.analyse import source
-from advisor.analyse.flow import Carry
+from advisor.analyse.flow import Carry, Path, path_of
 from advisor.analyse.state import advanced
 from advisor.model.recording import RecordedSite
 
@@ -16,22 +16,42 @@ def carried(recorded: RecordedSite) -> tuple[str, ...]:
     Looks at the innermost loop around the call: that is where calls would be handed to workers. Collecting
     results (`total += f(x)`, `results.append(f(x))`, `d[k] = f(x)`) is no dependence unless the call reads them back.
     """
-    call = _call_at(recorded)
+    call = source.call_at(recorded)
     loop = _innermost_loop(recorded.file, call) if call is not None else None
     if call is None or loop is None:
         return ()
-    found = Carry(call, loop).run()
+    found = Carry(call, loop, _reads(recorded, call, loop)).run()
     reasons = tuple(f"{name} at line {line} is the result of the call before" for name, line in found)
     return reasons or advanced(recorded, call, loop)
 
 
-def _call_at(recorded: RecordedSite) -> ast.Call | None:
-    """The call expression of a site: by its column, or by its callee's text where the column is not exact."""
-    calls = [node for node in source.parents(recorded.file) if isinstance(node, ast.Call)]
-    here = [node for node in calls if node.lineno == recorded.line]
-    exact = [node for node in here if node.col_offset == recorded.column and node.end_lineno == recorded.end_line]
-    named = [node for node in exact or here if ast.unparse(node.func) == recorded.callee]
-    return next(iter(named or exact), None)
+def _reads(recorded: RecordedSite, call: ast.Call, loop: source.Loop) -> frozenset[Path]:
+    """What the call reads that does not stand in it: globals of its callee, attributes of the object it belongs to."""
+    scope = _scope_of(recorded.file, loop)
+    hidden = _own_names(scope) if scope is not None else frozenset()
+    globals_ = {(name,) for name in recorded.reads if name not in hidden}
+    if not isinstance(call.func, ast.Attribute) or recorded.callee_file is None or recorded.callee_line is None:
+        return frozenset(globals_)
+    receiver = path_of(call.func.value)
+    attributes = source.attributes_read(recorded.callee_file, recorded.callee_line)
+    return frozenset(globals_ | ({(*receiver, name) for name in attributes} if receiver is not None else set()))
+
+
+def _scope_of(file: str, node: ast.AST) -> source.Function | None:
+    """The function that a node stands in, None for the module."""
+    parents = source.parents(file)
+    current: ast.AST | None = node
+    while current is not None and not isinstance(current, source.Function):
+        current = parents.get(current)
+    return current
+
+
+def _own_names(scope: source.Function) -> frozenset[str]:
+    """Names of a function that hide globals."""
+    named = [node for node in ast.walk(scope) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    shared = {name for node in ast.walk(scope) if isinstance(node, ast.Global) for name in node.names}
+    arguments = {argument.arg for argument in (*scope.args.posonlyargs, *scope.args.args, *scope.args.kwonlyargs)}
+    return frozenset(({node.id for node in named} | arguments) - shared)
 
 
 def _innermost_loop(file: str, call: ast.Call) -> source.Loop | None:

@@ -30,9 +30,10 @@ CLEAN_CALLS = frozenset({"len", "print", "isinstance", "type", "id"})
 
 
 class Carry:
-    """Follows the result of `call` through the body of `loop`."""
+    """Follows the result of `call` through the body of `loop`; `reads` is what it reads besides what stands in it."""
 
-    def __init__(self, call: ast.Call, loop: Loop) -> None:
+    def __init__(self, call: ast.Call, loop: Loop, reads: frozenset[Path] = frozenset()) -> None:
+        self._reads = reads
         self._call = call
         self._loop = loop
         self._state: State = {}
@@ -133,7 +134,7 @@ class Carry:
             path, indices = _element(target)
             if path is not None and line:  # an element that is set clean leaves the others as they were
                 self._state[path, tuple(ast.dump(index) for index in indices)] = line
-        elif (path := _path(target)) is not None:
+        elif (path := path_of(target)) is not None:
             self._forget(path)
             if line:
                 self._state[path, ()] = line
@@ -159,7 +160,7 @@ class Carry:
             return self._comprehension(node)
         if isinstance(node, ast.Subscript):
             return self._subscript(node)
-        path = _path(node)
+        path = path_of(node)
         return self._whole(path) if path is not None else self._children(node)
 
     def _children(self, node: ast.AST) -> int:
@@ -180,8 +181,12 @@ class Carry:
         line = max([0, *lines])
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         if line and name in MUTATORS:
-            path = _path(node.args[0]) if name == "heappush" else _path(getattr(node.func, "value", node.func))
+            path = path_of(node.args[0]) if name == "heappush" else path_of(getattr(node.func, "value", node.func))
             if path is not None:
+                self._state[path, ()] = line
+        elif line and isinstance(node.func, ast.Attribute) and node is not self._call:
+            path = path_of(node.func.value)  # `model.apply(gradient)`: what the call reads takes the result in
+            if path is not None and any(_overlap(path, read) for read in self._touched()):
                 self._state[path, ()] = line
         inside = self._read(node.func)
         return 0 if name in CLEAN_CALLS else max(line, inside)
@@ -193,6 +198,21 @@ class Carry:
                 line = self._read(node)
                 if line:
                     self._found.setdefault(ast.unparse(node), line)
+
+        for path in self._reads:
+            line = self._whole(path)
+            if line:
+                self._found.setdefault(".".join(path), line)
+
+    def _touched(self) -> frozenset[Path]:
+        """Everything the call reads, as paths: what is handed to it, and `reads`."""
+        given = [
+            path_of(node)
+            for part in (*self._call.args, *self._call.keywords)
+            for node in _outermost_reads(part)
+            if isinstance(node, ast.Name | ast.Attribute)
+        ]
+        return self._reads | {path for path in given if path is not None}
 
     def _whole(self, path: Path) -> int:
         """An object is touched by what it is part of, and by each of its own parts."""
@@ -230,7 +250,8 @@ def _rooted(node: ast.AST) -> bool:
     return isinstance(node, ast.Name)
 
 
-def _path(node: ast.AST) -> Path | None:
+def path_of(node: ast.AST) -> Path | None:
+    """`self.model.x` as a path; None for what is no name or attribute of one."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -245,7 +266,7 @@ def _element(node: ast.Subscript) -> tuple[Path | None, list[ast.expr]]:
     while isinstance(inner, ast.Subscript):
         indices = [*(inner.slice.elts if isinstance(inner.slice, ast.Tuple) else [inner.slice]), *indices]
         inner = inner.value
-    return _path(inner), indices
+    return path_of(inner), indices
 
 
 def _names(node: ast.AST) -> set[str]:

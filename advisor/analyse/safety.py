@@ -17,6 +17,10 @@ UNSEEN_NETWORK = 0.05
 """Network waits below this may be name look-ups or another thread's."""
 EFFECTS_NAMED = 3
 """Sorts of effects spelt out in the reasons, each by its first one; the rest is counted."""
+REUSED = 0.5
+"""Part of the calls that are given an earlier result from which on that is how the loop works, not chance."""
+REUSE_FOLLOWED = 1000
+"""Of more calls than this, most may pass the recorder by."""
 MOST_CALLS = 0.5
 """A file that this part of the calls write is one they share."""
 _VARIABLE = re.compile(r"\d+|'[^']*'|\"[^\"]*\"|b'.*|b\".*|0x[0-9a-f]+")
@@ -44,14 +48,14 @@ def assess(  # noqa: PLR0911  # one way out a judgement
         effects += (f"it sends requests ({recorded.safe_requests} times), and --replay-effects=none was given",)
     if dependent:
         return Safety(status="dependent", reasons=dependent + effects)
-    if effects:
-        return Safety(status="withheld", reasons=effects + mutated)
-    if mutated:
-        return Safety(status="unsafe", reasons=mutated, changes=state.changed)
-    if is_pause(recorded):
-        return Safety(status="unsafe", reasons=(PAUSE,))
     kept = tuple(f"the calls add to {name}, which processes would not share" for name in state.in_this_process)
     workers: Literal["any", "threads"] = "threads" if kept else "any"
+    if effects:
+        return Safety(status="withheld", reasons=effects + mutated + kept, workers=workers)
+    if mutated:
+        return Safety(status="unsafe", reasons=mutated + kept, changes=state.changed, workers=workers)
+    if is_pause(recorded):
+        return Safety(status="unsafe", reasons=(PAUSE,))
     if recorded.calls > 1 and recorded.sampled and (recorded.in_loop or recorded.kind == "pool"):
         return Safety(status="safe", reasons=kept, workers=workers)
     return Safety(reasons=kept, workers=workers)
@@ -84,12 +88,17 @@ def is_pause(recorded: RecordedSite) -> bool:
 
 
 def _dependences(recorded: RecordedSite) -> tuple[str, ...]:
-    """A pool's calls are already independent of each other; a call outside of any loop has no call before it."""
-    if recorded.kind == "pool":
+    """A call outside of any loop has no call before it; one that meets an earlier result by chance needs none.
+
+    A pool's calls are independent of each other, unless each is given what the one before returned.
+    """
+    static = carried(recorded) if recorded.kind != "pool" else ()
+    fed = tuple(f"{name}, which the calls read, is changed between them" for name in recorded.fed)
+    if static or fed:
+        return static + fed
+    followed = min(recorded.calls - 1, REUSE_FOLLOWED)
+    if not recorded.in_loop or recorded.reused_results < max(1.0, REUSED * followed):
         return ()
-    static = carried(recorded)
-    if static or not (recorded.reused_results and recorded.in_loop):
-        return static
     return (f"{recorded.reused_results} of {recorded.calls} calls were given the result of an earlier call",)
 
 

@@ -78,6 +78,7 @@ def best_predicted(  # noqa: PLR0913  # as predict
     task_s: float | None = None,
     sendable: bool = True,
     max_workers: int = MAX_WORKERS,
+    max_processes: int = MAX_WORKERS,
     child_cpus: float = 0.0,
     error: float = 0.0,
 ) -> tuple[WorkerMix, float]:
@@ -85,12 +86,19 @@ def best_predicted(  # noqa: PLR0913  # as predict
 
     Threads alone, the easier change, where they come within the prediction's own `error` of the best.
     """
-    mixes = [mix for mix in candidates(machine, tasks, task_s, max_workers) if sendable or mix.processes == 1]
+    mixes = [
+        mix
+        for mix in candidates(machine, tasks, task_s)
+        if (sendable or mix.processes == 1)
+        and mix.processes <= max_processes
+        and mix.threads_per_process <= max_workers
+    ]
     found = [(mix, predict(ledger, mix, machine, tasks, task_s=task_s, child_cpus=child_cpus)) for mix in mixes]
     best = max(speedup for _, speedup in found)
-    alone = [(mix, speedup) for mix, speedup in found if mix.processes == 1]
-    if max(speedup for _, speedup in alone) >= best * (1 - error):
-        found, best = alone, max(speedup for _, speedup in alone)
+    alone = [(mix, speedup) for mix, speedup in found if mix.backend == "threads"]
+    easier = max((speedup for _, speedup in alone), default=0.0)
+    if error and easier > 1 and easier >= best * (1 - error):
+        found, best = alone, easier
     near = [(mix, speedup) for mix, speedup in found if speedup >= best * (1 - WITHIN)]
     return min(near, key=lambda pair: (pair[0].workers, pair[0].processes))
 

@@ -12,10 +12,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from advisor.analyse import source
+from advisor.analyse.flow import MUTATORS
 from advisor.model.recording import RecordedSite
 
-_LOCK = re.compile(r"lock|mutex|semaphore|condition|\bcond\b", re.IGNORECASE)
-"""Names that people give to what they hold while they change something; the value is not at hand here."""
+_LOCKS = frozenset({"lock", "rlock", "mutex", "sem", "semaphore", "cond", "condition"})
+"""Words in the names that people give to what they hold while they change something; the value is not at hand here."""
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+MOST_FUNCTIONS = 20
+"""Functions of one file that are followed from a callee."""
+_ARGUMENT = re.compile(r"argument (\d+)")
 _PLACE = re.compile(r"^(?:global |enclosing variable |argument )?'?([\w.]+)")
 
 
@@ -42,18 +47,31 @@ def shared_state(recorded: RecordedSite) -> SharedState:
     """Both witnesses together. Random state is left out: it decides which figures come, not whether they are right."""
     writes = tuple(_writes(recorded))
     loose = [write for write in writes if write.reads_back and not write.guarded]
-    counted = {write.place for write in loose if recorded.one_receiver or not write.on_self}
+    counted = {write.place for write in loose if "self" in recorded.revisited or not write.on_self}
     seen = [name for name in recorded.mutated if not is_random(name)]
     guarded = {name for name in seen if _is_guarded(_place(name), writes)}
-    own_keys = {name for name in recorded.by_key if _place(name) not in counted}
-    changed = [name for name in (*seen, *recorded.by_key) if name not in guarded | own_keys]
+    grown = {name for name in (*recorded.grown, *recorded.by_key) if _place(name) not in counted}
+    changed = [name for name in (*seen, *recorded.grown, *recorded.by_key) if name not in guarded | grown]
     known = {_place(name) for name in (*seen, *recorded.grown, *recorded.by_key)}
     changed += sorted(write.told for write in writes if write.place in counted and write.place not in known)
+    own = [name for name in recorded.own if not is_random(name) and _outlives(recorded, name)]
     return SharedState(
-        changed=tuple(dict.fromkeys(changed)),
-        added=(*recorded.grown, *sorted(own_keys)),
-        guarded=tuple(sorted(guarded)),
+        changed=tuple(dict.fromkeys(changed)), added=(*sorted(grown), *own), guarded=tuple(sorted(guarded))
     )
+
+
+def _outlives(recorded: RecordedSite, name: str) -> bool:
+    """False for what is made in the call expression itself and known to nobody else: `work([])`, `Cell(i).step()`."""
+    call = source.call_at(recorded)
+    if call is None:
+        return True
+    found = _ARGUMENT.match(name)
+    given = call.args[int(found[1]) - 1 : int(found[1])] if found is not None else [_receiver(call)]
+    return not given or isinstance(given[0], ast.Name | ast.Attribute | ast.Subscript | ast.Starred)
+
+
+def _receiver(call: ast.Call) -> ast.expr:
+    return call.func.value if isinstance(call.func, ast.Attribute) else call.func
 
 
 def is_random(name: str) -> bool:
@@ -73,19 +91,74 @@ class _Write:
 
 
 def _writes(recorded: RecordedSite) -> Iterator[_Write]:
+    """What the callee sets, and what functions of the same file that it calls by name do."""
     if recorded.callee_file is None or recorded.callee_line is None:
         return
     function = source.function_at(recorded.callee_file, recorded.callee_line)
-    if function is None:
-        return
-    scopes = _Scopes(function)
-    for node, guarded in _statements(function.body, guarded=False):
-        for target, reads_back in _targets(node):
-            place = scopes.shared_place(target)
-            if place is not None:
-                told = f"{scopes.sort(place)}{place} (line {node.lineno})"
-                on_self = place.startswith(f"{scopes.me}.")
-                yield _Write(place=place, told=told, reads_back=reads_back, guarded=guarded, on_self=on_self)
+    todo, done = [function] if function is not None else [], list[source.Function]()
+    while todo and len(done) < MOST_FUNCTIONS:
+        current = todo.pop(0)
+        done.append(current)
+        for write in _Values(current).writes():
+            if not write.on_self or current is function:
+                yield write
+        called = {node.func.id for node in ast.walk(current) if isinstance(node, ast.Call) and _is_name(node.func)}  # type: ignore[attr-defined]  # _is_name
+        others = [each for each in source.functions(recorded.callee_file) if each.name in called]
+        todo += [each for each in others if each not in done and each not in todo]
+
+
+class _Values:
+    """Follows values through a function, statement by statement: which shared places each name was made from."""
+
+    def __init__(self, function: source.Function) -> None:
+        self.body = function.body
+        self.scopes = _Scopes(function)
+        self.made_from: dict[str, frozenset[str]] = {}
+
+    def writes(self) -> Iterator[_Write]:
+        """Every place that is set, or added to by a method."""
+        for node, guarded in _statements(self.body, guarded=False):
+            if isinstance(node, ast.AugAssign):
+                yield from self.write(node.target, node, guarded=guarded, reads_back=True)
+            elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                read = self.read(node.value)
+                for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                    if isinstance(target, ast.Name) and target.id in self.scopes.own:
+                        self.made_from[target.id] = read
+                    place = self.scopes.shared_place(target)
+                    yield from self.write(target, node, guarded=guarded, reads_back=place in read)
+            elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                yield from self.adding(node.value, node, guarded=guarded)
+
+    def write(self, target: ast.expr, node: ast.stmt, *, guarded: bool, reads_back: bool) -> Iterator[_Write]:
+        """The write to `target`, where it is shared."""
+        place = self.scopes.shared_place(target)
+        if place is not None:
+            told = f"{self.scopes.sort(place)}{place} (line {node.lineno})"
+            on_self = place.startswith(f"{self.scopes.me}.")
+            yield _Write(place=place, told=told, reads_back=reads_back, guarded=guarded, on_self=on_self)
+
+    def adding(self, call: ast.Call, node: ast.stmt, *, guarded: bool) -> Iterator[_Write]:
+        """`prefix.append(prefix[-1] + x)` reads back what it adds to, `results.append(x)` does not."""
+        if isinstance(call.func, ast.Attribute) and call.func.attr in MUTATORS:
+            item = ast.Subscript(value=call.func.value, slice=ast.Constant(0), ctx=ast.Store())
+            read = frozenset[str]().union(*map(self.read, call.args))
+            yield from self.write(item, node, guarded=guarded, reads_back=self.scopes.shared_place(item) in read)
+
+    def read(self, value: ast.AST) -> frozenset[str]:
+        """The shared places that a value is made from; whether a key is there, and how many there are, is no value."""
+        if isinstance(value, ast.Compare) and all(isinstance(op, ast.In | ast.NotIn) for op in value.ops):
+            return self.read(value.left)
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "len":
+            return frozenset()
+        if isinstance(value, ast.Name) and value.id in self.made_from:
+            return self.made_from[value.id]
+        found = frozenset[str]().union(*map(self.read, ast.iter_child_nodes(value)))
+        if isinstance(value, ast.Name | ast.Attribute):
+            item = ast.Subscript(value=value, slice=ast.Constant(0), ctx=ast.Load())
+            place = self.scopes.shared_place(item)
+            return found | {place} if place is not None else found
+        return found
 
 
 class _Scopes:
@@ -118,29 +191,23 @@ class _Scopes:
         return "enclosing variable " if place in self.enclosing else "global "
 
 
-def _targets(node: ast.stmt) -> Iterator[tuple[ast.expr, bool]]:
-    """(target, whether its old value is read) of a statement that sets something."""
-    if isinstance(node, ast.AugAssign):
-        yield node.target, True
-    elif isinstance(node, ast.Assign):
-        for target in node.targets:
-            text = ast.dump(_as_load(target))
-            yield target, any(ast.dump(part) == text for part in ast.walk(node.value))
-
-
 def _statements(body: Iterable[ast.stmt], *, guarded: bool) -> Iterator[tuple[ast.stmt, bool]]:
     """Every statement of a body, with whether a lock is held there; functions and classes inside run elsewhere."""
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
         yield node, guarded
-        locked = isinstance(node, ast.With | ast.AsyncWith) and any(
-            _LOCK.search(ast.unparse(item.context_expr)) for item in node.items
-        )
+        locked = isinstance(node, ast.With | ast.AsyncWith) and any(_is_lock(item.context_expr) for item in node.items)
         for field in ("body", "orelse", "finalbody"):
             yield from _statements(getattr(node, field, []), guarded=guarded or locked)
         for case in (*getattr(node, "handlers", []), *getattr(node, "cases", [])):
             yield from _statements(case.body, guarded=guarded or locked)
+
+
+def _is_lock(held: ast.expr) -> bool:
+    """True for a name such as `self._write_lock`; what is made by a call may be another lock each time."""
+    name = held.attr if isinstance(held, ast.Attribute) else held.id if isinstance(held, ast.Name) else ""
+    return any(word.lower() in _LOCKS for word in _WORDS.findall(name))
 
 
 def _is_guarded(place: str, writes: Iterable[_Write]) -> bool:
@@ -155,9 +222,8 @@ def _place(name: str) -> str:
     return found[1] if found is not None else name
 
 
-def _as_load(target: ast.expr) -> ast.expr:
-    """The expression that reads what `target` sets."""
-    return ast.parse(ast.unparse(target), mode="eval").body
+def _is_name(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name)
 
 
 def _is_load(node: ast.Name) -> bool:

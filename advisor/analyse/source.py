@@ -7,6 +7,8 @@ import linecache
 import tokenize
 from functools import cache
 
+from advisor.model.recording import RecordedSite
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 LoopStatement = ast.For | ast.AsyncFor | ast.While
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -43,6 +45,45 @@ def function_at(file: str, first_line: int) -> Function | None:
     return next(
         (node for node in parents(file) if isinstance(node, Function) and _first_line(node) == first_line), None
     )
+
+
+def functions(file: str) -> list[Function]:
+    """Every function of `file`, methods and nested ones too."""
+    return [node for node in parents(file) if isinstance(node, Function)]
+
+
+def call_at(recorded: RecordedSite) -> ast.Call | None:
+    """The call expression of a site: by its column, or by its callee's text where the column is not exact."""
+    calls = [node for node in parents(recorded.file) if isinstance(node, ast.Call)]
+    here = [node for node in calls if node.lineno == recorded.line]
+    exact = [node for node in here if node.col_offset == recorded.column and node.end_lineno == recorded.end_line]
+    named = [node for node in exact or here if ast.unparse(node.func) == recorded.callee]
+    return next(iter(named or exact), None)
+
+
+def attributes_read(file: str, first_line: int) -> frozenset[str]:
+    """Attributes of its own object that a method reads, itself or by methods of the same class that it calls."""
+    method = function_at(file, first_line)
+    owner = parents(file).get(method) if method is not None else None
+    if method is None or not isinstance(owner, ast.ClassDef):
+        return frozenset()
+    methods = {node.name: node for node in owner.body if isinstance(node, Function)}
+    found, todo, done = set[str](), [method], set[str]()
+    while todo:
+        current = todo.pop()
+        done.add(current.name)
+        me = current.args.args[0].arg if current.args.args else ""
+        read = {
+            node.attr
+            for node in ast.walk(current)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Load)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == me
+        }
+        found |= read - methods.keys()
+        todo += [methods[name] for name in read & methods.keys() - done]
+    return frozenset(found)
 
 
 def function_lines(file: str, first_line: int) -> range:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from advisor.pipeline import AdviseOptions
 
 REPORTS = "reports"
+BARE_CHOICES = ("none", "safe", "all")
 BARE_OPTION, BARE_VALUE = "--replay-effects", "all"  # an option that may stand without its value, which is then this
 VERBS_HELP = """\b
 Other verbs:
@@ -107,7 +108,7 @@ def _version() -> str:
 )  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option(
-    "--replay-effects", type=click.Choice(["none", "safe", "all"]), default="safe", show_default=True,
+    "--replay-effects", type=click.Choice(BARE_CHOICES), default="safe", show_default=True,
     metavar="[=none|safe|all]",
     help="Calls that may be replayed: without any request, with requests that only read, or also those that write, "
     "send or delete, which each trial then repeats. Without a value: all.",
@@ -218,7 +219,11 @@ def _with_value(args: list[str], option: str, value: str, valued: frozenset[str]
     """`args` with `option` as `option=value` where it stands without one, before the target."""
     index = 0
     while index < len(args) and args[index].startswith("-") and args[index] != "--":
+        if args[index].startswith("-m"):
+            return args
         if args[index] == option:
+            if args[index + 1 : index + 2] and args[index + 1] in BARE_CHOICES:
+                return args
             return [*args[:index], f"{option}={value}", *args[index + 1 :]]
         index += 2 if args[index] in valued else 1
     return args

@@ -32,7 +32,9 @@ class RecordedSite:
     cannot be sent to another process. `reused_results` counts calls whose arguments held an earlier
     call's result. `mutated` names what the sampled calls changed ("self.total", "argument 1", "global TOTAL"),
     `grown` what they only added to, and `by_key` containers in which each call set keys of its own.
-    `one_receiver` is True where all calls were of a method of one and the same object.
+    `own` is what each call changed of an object that no other call was given, `fed` what calls read and the loop
+    changed between them, `reads` the globals that the callee reads, itself or by the user's functions that it calls,
+    `revisited` those of "self" and the arguments ("argument 1") of which an object came more than once.
     `unevenness` is the relative standard deviation of the sampled calls' traced seconds, None where not known.
     `safe_requests` counts HTTP requests that only read. `callee_name` is the qualified name of the callee's code.
     `current` is the pool the script runs the calls on today.
@@ -62,7 +64,10 @@ class RecordedSite:
     mutated: tuple[str, ...] = ()
     grown: tuple[str, ...] = ()
     by_key: tuple[str, ...] = ()
-    one_receiver: bool = False
+    own: tuple[str, ...] = ()
+    fed: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    revisited: tuple[str, ...] = ()
     safe_requests: int = 0
     effects: tuple[Effect, ...] = ()
     current: WorkerMix | None = None

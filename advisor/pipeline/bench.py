@@ -16,17 +16,17 @@ from advisor.analyse.scaling import predict
 from advisor.errors import StageError
 from advisor.model.advice import Prediction, SiteAdvice
 from advisor.model.ledger import WAIT_KINDS
-from advisor.model.site import Safety
 from advisor.model.trial import SERIAL, WorkerMix
 from advisor.recommend.balance import after_change, current_mix, doubtful, recommend
 from advisor.recommend.flags import site_findings
 from advisor.recommend.margins import stay
+from advisor.recommend.prediction import Limits
 from advisor.recommend.settle import settled
 from advisor.recommend.trust import representative
 from advisor.replay.clock import MonotonicClock
 from advisor.replay.lines import replayed_lines
 from advisor.replay.protocol import Plan
-from advisor.replay.search import search
+from advisor.replay.search import Search
 
 if TYPE_CHECKING:
     from advisor.model.machine import Machine
@@ -101,9 +101,22 @@ class Bench:
             began = clock.now()
             told = partial(_tell, progress, spent_s / self.budget_s, budget_s / self.budget_s)
             lines_s = min(max(budget_s * LINES_SHARE, LINES_AT_LEAST_S), LINES_AT_MOST_S)
-            trials = search(stage, self.plan(site, max(budget_s - lines_s, budget_s / 2)), clock, told)
-            measured[site.id] = self.judged(self._with_lines(site, stage, lines_s), trials)
+            searching = Search(stage, self.plan(site, max(budget_s - lines_s, budget_s / 2)), clock, told)
+            try:
+                trials = searching.run()
+                measured[site.id] = self.judged(self._with_lines(site, stage, lines_s), trials)
+            except (StageError, KeyboardInterrupt):
+                if searching.trials():  # what they showed by then, a deadlock above all, is not to be forgotten
+                    measured[site.id] = self.judged(site, searching.trials())
+                raise
             left_s -= min(budget_s, clock.now() - began)
+
+    @property
+    def limits(self) -> Limits:
+        """The largest pools tried, or advised without a trial."""
+        return Limits(
+            threads=self.options.max_threads or MOST_THREADS, processes=self.options.max_processes or MOST_PROCESSES
+        )
 
     @property
     def budget_s(self) -> float:
@@ -130,8 +143,8 @@ class Bench:
             budget_s=budget_s,
             expectation=partial(self._expected, site),
             settled=lambda trials: settled(site, trials, self.machine, script_wall_s=self.script_wall_s),
-            max_threads=self.options.max_threads or MOST_THREADS,
-            max_processes=self.options.max_processes or MOST_PROCESSES,
+            max_threads=self.limits.threads,
+            max_processes=self.limits.processes,
             current=recorded.current,
             waits=waits >= NOTABLE_WAIT,
             uneven=recorded.unevenness is None or recorded.unevenness >= UNEVEN,
@@ -140,7 +153,7 @@ class Bench:
         )
 
     def _expected(self, site: Site, mix: WorkerMix) -> float:
-        return predict(site.ledger, mix, self.machine, site.calls or 1, task_s=call_s(site))
+        return predict(site.ledger, mix, self.machine, site.calls or 1, task_s=call_s(site), child_cpus=site.child_cpus)
 
     def _with_lines(self, site: Site, stage: RemoteStage, limit_s: float) -> Site:
         """The site with line_profiler's figures, where it can be had; with those of run 1's samples else."""
@@ -153,12 +166,13 @@ class Bench:
         site = _seen_alone(site, trials)
         refused = next((trial.error for trial in trials if trial.outcome == "withheld"), None)
         if refused is not None:
-            withheld = Safety(status="withheld", reasons=(f"a replayed call was stopped before it acted: {refused}",))
+            why = f"a replayed call was stopped before it acted: {refused}"
+            withheld = replace(site.safety, status="withheld", reasons=(why, *site.safety.reasons))
             return self.unmeasured(replace(site, safety=withheld), {})
         sound = representative(site, trials)
         weigh = partial(
             recommend if sound else doubtful, machine=self.machine, script_wall_s=self.script_wall_s,
-            max_workers=self.options.max_threads,
+            limits=self.limits,
         )  # fmt: skip
         answer = weigh(site, trials)
         changed = after_change(site, trials, weigh) if sound else None
@@ -185,9 +199,7 @@ class Bench:
         if self.unrecorded_why:
             answer = stay(current_mix(site), self.unrecorded_why, measured=False, decided=False)
         else:
-            answer = recommend(
-                site, (), self.machine, script_wall_s=self.script_wall_s, max_workers=self.options.max_threads
-            )
+            answer = recommend(site, (), self.machine, script_wall_s=self.script_wall_s, limits=self.limits)
         return SiteAdvice(site=site, recommendation=answer, findings=site_findings(site, (), answer, self.machine))
 
 

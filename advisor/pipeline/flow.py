@@ -116,7 +116,7 @@ class _Run:
         recording, process = self.record(observation, stdin)
         try:
             with self.stopwatch.step("replay"):
-                noise = measure_noise() if process is not None else None
+                noise = _noise() if process is not None else None
                 entries, machine = self.measure(observation, recording, process)
         finally:
             if process is not None:
@@ -187,6 +187,14 @@ class _Run:
             functions=() if recording is None else recording.functions,
             noise=noise,
         )
+
+
+def _noise() -> Noise | None:
+    """The machine's noise; None where Ctrl-C came meanwhile: what was seen until then is still reported."""
+    try:
+        return measure_noise()
+    except KeyboardInterrupt:
+        return None
 
 
 def _unrecorded_why(observation: Observation, recording: Recording | None) -> str:

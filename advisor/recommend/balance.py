@@ -15,7 +15,7 @@ from advisor.model.trial import SERIAL, Backend, Trial, WorkerMix
 from advisor.recommend.limit import ceiling_of, limit_of
 from advisor.recommend.margins import MIN_SCRIPT_GAIN, MIN_SITE_GAIN, of_script, stay
 from advisor.recommend.memory import fits
-from advisor.recommend.prediction import predicted
+from advisor.recommend.prediction import NO_LIMITS, Limits, predicted
 from advisor.recommend.trust import starved
 
 __all__ = ["after_change", "doubtful", "predicted", "recommend"]
@@ -37,6 +37,8 @@ MANY_REPEATS = 6
 """Three in a row happen by chance once in twenty times, and several mixes are compared; six do once in a thousand."""
 CLEARLY_HIGH = 1.3
 """Where chance leaves room for this much gain, "no gain" is not settled."""
+NOT_AGAIN = ("failed", "timed_out")
+"""Outcomes of a serial trial that show that the calls cannot be run again."""
 FAILURES = "failures"
 """What is said to limit calls of which every parallel trial failed."""
 PREFERENCE: dict[Backend, int] = {"serial": 0, "threads": 1, "processes": 2, "hybrid": 3}
@@ -85,7 +87,7 @@ class _Choice:
 
 
 def recommend(
-    site: Site, trials: Sequence[Trial], machine: Machine, *, script_wall_s: float, max_workers: int | None = None
+    site: Site, trials: Sequence[Trial], machine: Machine, *, script_wall_s: float, limits: Limits = NO_LIMITS
 ) -> Recommendation:
     """What to run `site` on.
 
@@ -100,12 +102,12 @@ def recommend(
     base = _base(site, trials)
     if held is not None:
         return held
-    broken = next((trial.error for trial in trials if trial.mix == SERIAL and trial.outcome == "failed"), None)
+    broken = next((trial.error for trial in trials if trial.mix == SERIAL and trial.outcome in NOT_AGAIN), None)
     if base is None and broken is not None:
         why = f"its calls cannot be run again, as they depend on what was there at the time: {broken}"
         return stay(current_mix(site), why, measured=False, decided=False)
     if base is None:
-        return predicted(site, machine, script_wall_s, max_workers=max_workers)
+        return predicted(site, machine, script_wall_s, limits)
     calls = site.calls or base.tasks
     serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
     ceiling = ceiling_of(serial, calls) if serial is not None else None
@@ -113,14 +115,14 @@ def recommend(
 
 
 def doubtful(
-    site: Site, trials: Sequence[Trial], machine: Machine, *, script_wall_s: float, max_workers: int | None = None
+    site: Site, trials: Sequence[Trial], machine: Machine, *, script_wall_s: float, limits: Limits = NO_LIMITS
 ) -> Recommendation:
     """What to run `site` on where its replayed calls are not like those of the script.
 
     The prediction from run 1, unless the trials point another way: then neither is to be trusted.
     """
-    told = predicted(site, machine, script_wall_s, max_workers=max_workers)
-    seen = recommend(site, trials, machine, script_wall_s=script_wall_s, max_workers=max_workers)
+    told = predicted(site, machine, script_wall_s, limits)
+    seen = recommend(site, trials, machine, script_wall_s=script_wall_s, limits=limits)
     if told.mix.backend == seen.mix.backend:
         return told
     why = f"run 1 speaks for {told.mix}, the trials for {seen.mix}, and replayed calls are not like the script's"

@@ -120,9 +120,7 @@ def _ipc(site: Site, usable: Sequence[Trial], chosen: Trial) -> Iterable[Finding
     if not sent:
         return
     trial = chosen if chosen in sent else min(sent, key=lambda trial: min(trial.wall_s) / trial.tasks)
-    pickled_s = (
-        site.recorded.pickle_s * trial.tasks / max(site.recorded.sampled, 1) if site.recorded is not None else 0.0
-    )
+    pickled_s = site.recorded.pickle_s * trial.tasks if site.recorded is not None else 0.0
     ipc_s = max(pickled_s, trial.ipc_bytes / IPC_BYTES_PER_S)
     share = min(1.0, ipc_s / min(trial.wall_s))
     if share >= IPC_SHARE:
@@ -142,7 +140,7 @@ def _ipc(site: Site, usable: Sequence[Trial], chosen: Trial) -> Iterable[Finding
 
 def _with_self(site: Site) -> str:
     """The object that a bound method takes along, each time anew."""
-    bound = site.recorded is not None and site.recorded.one_receiver
+    bound = site.recorded is not None and "self" in site.recorded.revisited
     return f", the object of {site.callee} each time" if bound else ""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from advisor.analyse.choice import call_s
 from advisor.analyse.safety import one_place
 from advisor.analyse.scaling import MAX_WORKERS, amdahl, best_predicted, predict
@@ -19,7 +21,18 @@ STARTUP_S: dict[Backend, float] = {"serial": 0.0, "threads": 2e-4, "processes": 
 """Seconds to start one worker of a pool, charged to the job (fork of a small interpreter)."""
 
 
-def predicted(site: Site, machine: Machine, script_wall_s: float, *, max_workers: int | None = None) -> Recommendation:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The largest pools that the user allows."""
+
+    threads: int = MAX_WORKERS
+    processes: int = MAX_WORKERS
+
+
+NO_LIMITS = Limits()
+
+
+def predicted(site: Site, machine: Machine, script_wall_s: float, limits: Limits = NO_LIMITS) -> Recommendation:
     """What to run `site` on by the bottleneck law, with an error of 30% either way; `measured` is False.
 
     `script_wall_s` is run 1's wall time, which start-up has to be paid out of. Where run 1 cannot name what limits
@@ -52,7 +65,8 @@ def predicted(site: Site, machine: Machine, script_wall_s: float, *, max_workers
         site.calls,
         task_s=call_s(site),
         sendable=recorded.pickle_error is None and site.safety.workers == "any",
-        max_workers=max_workers or MAX_WORKERS,
+        max_workers=limits.threads,
+        max_processes=limits.processes,
         child_cpus=site.child_cpus,
         error=ERROR,
     )

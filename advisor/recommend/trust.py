@@ -72,7 +72,8 @@ def not_representative(site: Site, trials: Sequence[Trial]) -> Iterable[Finding]
             "trials do not stand for the job",
             evidence={"replay_ratio": ratio, "run_call_s": call_s(site)},
         )
-    error = next((trial.error for trial in trials if trial.mix == SERIAL and trial.outcome == "failed"), None)
+    broken = (trial for trial in trials if trial.mix == SERIAL and trial.outcome in ("failed", "timed_out"))
+    error = next((trial.error or "" for trial in broken), None)
     if error is not None:
         why = next((told for name, told in _GONE.items() if error.startswith(name)), _USED_UP)
         yield Finding(

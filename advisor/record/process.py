@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from advisor.errors import StageError
 
 BOOTSTRAP = Path(__file__).parent.parent / "agent" / "bootstrap.py"
@@ -28,6 +30,16 @@ _libc = ctypes.CDLL(None)
 
 def _die_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _kill_session(leader: int) -> None:
+    """Kill every process of a session: trial copies lead groups of their own in it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if pid != os.getpid() and os.getsid(pid) == leader:
+                os.kill(pid, signal.SIGKILL)
 
 
 @dataclass(slots=True)
@@ -119,8 +131,7 @@ class AgentProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self.child.wait(grace_s)
         finally:  # an impatient Ctrl-C comes here as well
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.child.pid, signal.SIGKILL)
+            _kill_session(self.child.pid)
             self.child.wait()
             for file in self.held_back:
                 file.close()

@@ -28,5 +28,5 @@ def recording(message: dict[str, Any], exit_: ScriptExit) -> Recording:
 def _site(raw: dict[str, Any]) -> RecordedSite:
     effects = tuple(Effect(**effect) for effect in raw["effects"])
     current = None if raw["current"] is None else WorkerMix(**raw["current"])
-    names = {field: tuple(raw[field]) for field in ("mutated", "grown", "by_key")}
+    names = {field: tuple(raw[field]) for field in ("mutated", "grown", "by_key", "own", "fed", "reads", "revisited")}
     return RecordedSite(**{**raw, **names, "effects": effects, "current": current})

@@ -23,7 +23,8 @@ class Book:
         judged = self._tolerant(judged) if trial.mix == SERIAL else judged
         known = self._trials.get(judged.mix)
         if memory and known is not None:
-            merged = replace(known, peak_pss_bytes=judged.peak_pss_bytes) if judged.ok else known
+            weighed = replace(known, peak_pss_bytes=judged.peak_pss_bytes)
+            merged = weighed if judged.ok else _merged(known, judged, known.startup_s)
         else:
             self._startups_s.setdefault(judged.mix, []).append(judged.startup_s)
             merged = judged if known is None else _merged(known, judged, median(self._startups_s[judged.mix]))

@@ -37,13 +37,13 @@ def search(stage: Stage, plan: Plan, clock: Clock, progress: Progress | None = N
     Never overruns the budget by more than the trial under way. A mix that failed, hung or gave other results
     keeps that outcome, is not repeated, and nothing larger of its kind is tried.
     """
-    return _Search(stage, plan, clock, progress).run()
+    return Search(stage, plan, clock, progress).run()
 
 
-class _Search:
+class Search:
     """One search: the plan, what was measured so far, and the budget left."""
 
-    def __init__(self, stage: Stage, plan: Plan, clock: Clock, progress: Progress | None) -> None:
+    def __init__(self, stage: Stage, plan: Plan, clock: Clock, progress: Progress | None = None) -> None:
         self.stage = stage
         self.plan = plan
         self.clock = clock
@@ -52,7 +52,12 @@ class _Search:
         self.book = Book(plan.calls)
         self.sizing = Sizing(plan=plan, task_s=plan.per_call_s)
 
+    def trials(self) -> tuple[Trial, ...]:
+        """What is known so far, also where the search was cut short."""
+        return self.book.trials()
+
     def run(self) -> tuple[Trial, ...]:
+        """The whole search, as `search` describes it."""
         if not self.probe():
             return self.book.trials()
         if self.plan.current is not None:
@@ -196,6 +201,7 @@ class _Search:
             self.try_all(self.sizing.other_chunks(best.mix))
 
     def try_all(self, mixes: Iterable[WorkerMix]) -> None:
+        """Each of `mixes` once, as long as budget is left to repeat them."""
         for mix in mixes:
             foreseen_s = self.sizing.wall_s(mix, self.sizing.tasks(mix, self.speedup(mix)), self.speedup(mix))
             if self.book.get(mix) is None and foreseen_s < self.left_s - REPEATS_SHARE * self.plan.budget_s:

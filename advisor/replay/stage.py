@@ -95,7 +95,8 @@ class RemoteStage:
         places = [list(place) for place in functions]
         order = {"op": "lines", "site": site, "functions": places, "limit_s": limit_s, "library": library}
         timeout_s = limit_s * _LINES_SLOWER + _ANSWER_S
-        answer = self._ask({**order, "timeout_s": timeout_s}, timeout_s)
+        order |= {"timeout_s": timeout_s, "memory_floor_bytes": self.memory_floor_bytes}
+        answer = self._ask(order, timeout_s)
         return tuple(LineCount(**line) for line in answer["lines"])
 
     def native_pools(self, *, library: str) -> tuple[NativePool, ...]:

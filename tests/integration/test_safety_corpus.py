@@ -20,6 +20,52 @@ from advisor.model.site import Safety
 
 # name -> script; the hot line calls `step`, in its last line unless that is said
 DEPENDENT = {
+    "weights that the callee reads": """
+        W = 1.0
+        def step(batch):
+            return W * batch
+        for i in range(8):
+            W -= 0.1 * step(i)  # hot
+    """,
+    "weights of its object": """
+        class Net:
+            def __init__(self):
+                self.w = 1.0
+            def step(self, batch):
+                return self.w * batch
+        net = Net()
+        for i in range(1, 9):
+            gradient = net.step(i)  # hot
+            net.w = net.w - 0.1 * gradient
+    """,
+    "a model that takes the result in": """
+        class Model:
+            w = 1.0
+            def apply(self, gradient):
+                self.w -= 0.1 * gradient
+        model = Model()
+        def step(batch):
+            return model.w * batch
+        for i in range(1, 9):
+            model.apply(step(i))  # hot
+    """,
+    "an optimiser that holds the model": """
+        class Model:
+            def __init__(self):
+                self.w = 1.0
+            def step(self, batch):
+                return self.w * batch
+        class Optimiser:
+            def __init__(self, model):
+                self.model = model
+            def update(self, loss):
+                self.model.w -= 0.1
+        model = Model()
+        optimiser = Optimiser(model)
+        for i in range(1, 9):
+            loss = model.step(i)  # hot
+            optimiser.update(loss)
+    """,
     "the result is the next argument": """
         def step(x):
             return (x * 31 + 7) % 1009
@@ -75,6 +121,65 @@ DEPENDENT = {
     """,
 }
 UNSAFE = {
+    "accounts that come again": """
+        class Account:
+            def __init__(self):
+                self.balance = 0
+            def step(self, amount):
+                self.balance += amount
+        accounts = [Account() for _ in range(5)]
+        for i in range(40):
+            accounts[i * 3 % 5].step(i)  # hot
+    """,
+    "counts by key, looked up": """
+        COUNTS = {}
+        def step(word):
+            COUNTS[word] = COUNTS.get(word, 0) + 1
+        for word in "abcdabcd":
+            step(word)  # hot
+    """,
+    "counts by key, in two steps": """
+        COUNTS = {}
+        def step(word):
+            before = COUNTS.get(word, 0)
+            COUNTS[word] = before + 1
+        for word in "abcdabcd":
+            step(word)  # hot
+    """,
+    "counts by key, in a helper": """
+        COUNTS = {}
+        def note(word):
+            COUNTS[word] = COUNTS.get(word, 0) + 1
+        def step(word):
+            note(word)
+        for word in "abcdabcd":
+            step(word)  # hot
+    """,
+    "a table filled from the entry before": """
+        memo = {0: 1}
+        def step(i):
+            memo[i] = memo[i - 1] * 2 % 97
+        for i in range(1, 9):
+            step(i)  # hot
+    """,
+    "sums so far": """
+        sums = [0]
+        def step(i):
+            sums.append(sums[-1] + i)
+        for i in range(8):
+            step(i)  # hot
+    """,
+    "a lock made anew each time": """
+        import threading
+        class Meter:
+            n = 0
+            def step(self, i):
+                with threading.Lock():
+                    self.n += 1
+        meter = Meter()
+        for i in range(8):
+            meter.step(i)  # hot
+    """,
     "a counter on the object": """
         class Bank:
             total = 0
@@ -186,6 +291,35 @@ UNSAFE = {
     """,
 }
 THREADS_ONLY = {
+    "an object of its own each": """
+        class Cell:
+            def __init__(self):
+                self.n = 0
+            def step(self):
+                self.n += 1
+                return self.n
+        cells = [Cell() for _ in range(8)]
+        for cell in cells:
+            cell.step()  # hot
+    """,
+    "rows changed in place": """
+        def step(row):
+            row[0] = row[0] / 2
+        rows = [[float(n)] for n in range(1, 9)]
+        for row in rows:
+            step(row)  # hot
+    """,
+    "a cache that is looked up first": """
+        CACHE = {}
+        def step(n):
+            found = CACHE.get(n)
+            if found is None:
+                found = n ** 5
+                CACHE[n] = found
+            return found
+        for i in range(8):
+            step(i)  # hot
+    """,
     "a cache that is pure": """
         CACHE = {}
         def step(n):
@@ -224,6 +358,43 @@ THREADS_ONLY = {
     """,
 }
 SAFE = {
+    "a list made for the call": """
+        def step(row):
+            row.sort()
+            return row[0]
+        for i in range(8):
+            step([i, 3, -i])  # hot
+    """,
+    "points met again": """
+        points = [(n * 7 % 50, n * n % 41) for n in range(40)]
+        def step(p, others):
+            return min((o for o in others if o is not p), key=lambda o: abs(o[0] - p[0]) + abs(o[1] - p[1]))
+        for p in points:
+            step(p, points)  # hot
+    """,
+    "a crawler that keeps its pages": """
+        class Crawler:
+            def __init__(self):
+                self.agent, self.pages = "c", []
+            def step(self, url):
+                return self.agent + str(url)
+            def run(self):
+                for url in range(8):
+                    self.pages.append(self.step(url))  # hot
+        Crawler().run()
+    """,
+    "progress counted by the loop": """
+        class Job:
+            def __init__(self):
+                self.done, self.rate = 0, 3
+            def step(self, n):
+                return n * self.rate
+            def run(self):
+                for n in range(8):
+                    self.step(n)  # hot
+                    self.done += 1
+        Job().run()
+    """,
     "added up by the caller": """
         def step(n):
             return n * n
@@ -269,17 +440,6 @@ SAFE = {
                 return n * n
         for i in range(8):
             step(i)  # hot
-    """,
-    "an object of its own each": """
-        class Cell:
-            def __init__(self):
-                self.n = 0
-            def step(self):
-                self.n += 1
-                return self.n
-        cells = [Cell() for _ in range(8)]
-        for cell in cells:
-            cell.step()  # hot
     """,
     "made on first use": """
         class Client:

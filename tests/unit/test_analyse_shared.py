@@ -55,7 +55,7 @@ NOT_CHANGED = {
 def state_of(tmp_path: Path, code: str, seen: dict) -> SharedState:
     file = tmp_path / "job.py"
     file.write_text(textwrap.dedent(code))
-    place = {"one_receiver": True}
+    place = {"revisited": ("self",)}
     place |= {"callee_file": str(file), "callee_line": 1} if code else {"callee_file": None, "callee_line": None}
     assert ast.parse(file.read_text()) is not None
     return shared_state(recorded(file=str(file), **(place | seen)))
@@ -69,7 +69,7 @@ def test_what_is_read_and_set_again_is_changed(tmp_path: Path, name: str):
 
 def test_what_each_object_keeps_for_itself_is_not_shared(tmp_path: Path):
     code, *_ = CHANGED["a counter on the object"]
-    assert state_of(tmp_path, code, {"one_receiver": False}).changed == ()
+    assert state_of(tmp_path, code, {"revisited": ()}).changed == ()
 
 
 @pytest.mark.parametrize("name", NOT_CHANGED)
