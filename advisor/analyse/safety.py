@@ -118,9 +118,13 @@ def _doing(detail: str) -> str:
 
 def _unseen_traffic(recorded: RecordedSite, ledger: Ledger) -> tuple[str, ...]:
     """Native clients (database drivers, gRPC) talk past the interpreter: what they send is not known to be harmless."""
-    if ledger.network < UNSEEN_NETWORK or recorded.safe_requests or recorded.effects:
+    if recorded.safe_requests or recorded.effects:
         return ()
-    return (f"it waits on the network {ledger.network:.0%} of its time, and no request was seen that only reads",)
+    if ledger.network >= UNSEEN_NETWORK:
+        return (f"it waits on the network {ledger.network:.0%} of its time, and no request was seen that only reads",)
+    if ledger.pipe >= UNSEEN_NETWORK and recorded.kind == "call" and recorded.in_loop:
+        return (f"it waits on a pipe or a local socket {ledger.pipe:.0%} of its time, and what it sends was not seen",)
+    return ()
 
 
 def _times(alike: list[Effect]) -> str:

@@ -100,6 +100,17 @@ def _outcomes(trials: Sequence[Trial]) -> Iterable[Finding]:
             tasks=trial.tasks,
             mixes=len(wrong),
         )
+    serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
+    if serial is not None and serial.mismatches and any(trial.mix != SERIAL for trial in trials):
+        yield _finding(
+            "ADV304",
+            "info",
+            f"replayed one after the other, {serial.mismatches} results of {serial.tasks} are not those of the script: "
+            "they hold a time or random figures, or the order of the calls matters; a race would not be noticed",
+            mix=str(SERIAL),
+            mismatches=serial.mismatches,
+            tasks=serial.tasks,
+        )
     hung = [trial for trial in trials if trial.outcome == "timed_out" and trial.mix != SERIAL]
     for trial in hung[:1]:
         still = trial.cpu_s < STANDS_STILL * (trial.tasks and _serial_s(trials, trial.tasks))
