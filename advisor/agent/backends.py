@@ -52,6 +52,9 @@ class Backend:
         self.worker_setup = worker_setup
         self.workers: tuple[int, ...] = ()
 
+    def rehearse(self) -> None:
+        """Do once, untimed, what is dear only in a forked copy: the first write to each page that it shares."""
+
     def __enter__(self) -> Self:
         return self
 
@@ -83,6 +86,10 @@ class Serial(Backend):
 
 class Threads(Backend):
     """A ThreadPoolExecutor."""
+
+    def rehearse(self) -> None:
+        """Start such a pool and end it: the second start is the one a script would have."""
+        _warm_threads(self.size).shutdown()
 
     def __enter__(self) -> Self:
         self.pool = _warm_threads(self.size)

@@ -57,8 +57,10 @@ def _run(kind: type[Backend], site: Site, order: dict[str, Any], lock: guard.Loc
         pickle.dumps(tasks[0])  # what cannot be sent fails here: the pool itself may hang on it
     else:
         stacks.arm()
+    backend = kind(order, (guard.in_worker, (os.getpid(), lock)))
+    backend.rehearse()
     began = time.perf_counter()
-    with kind(order, (guard.in_worker, (os.getpid(), lock))) as backend:
+    with backend:
         startup_s = time.perf_counter() - began
         if lock is not None:
             lock.close_files()
