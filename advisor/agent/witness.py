@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 import types
@@ -57,7 +58,11 @@ class Witness:
     def look(self) -> list[Look]:
         """Snapshots of all that is watched, as far as half a second goes."""
         ends = time.perf_counter() + _LOOK_S
-        return [(name, read, owner, Snapshot(read(), ends)) for name, read, owner in self.watched]
+        looks: list[Look] = []
+        for name, read, owner in self.watched:
+            with contextlib.suppress(Exception):  # what an odd object of the user's raises hides that object alone
+                looks.append((name, read, owner, Snapshot(read(), ends)))
+        return looks
 
     def changes(self) -> Iterator[tuple[Change, object | None]]:
         """Each thing that differs now, with the object it belongs to: None where all calls share it by nature."""
@@ -77,8 +82,10 @@ class Witness:
 def changed(looks: list[Look]) -> Iterator[tuple[Change, object | None]]:
     """Each thing that differs now from what it was at a look, with the object it belongs to."""
     for name, read, owner, snapshot in looks:
-        for change in snapshot.changes(read(), name):
-            yield change, owner
+        found: list[Change] = []
+        with contextlib.suppress(Exception):  # as above
+            found.extend(snapshot.changes(read(), name))
+        yield from ((change, owner) for change in found)
 
 
 def _given(function: Function, args: Arguments, kwargs: Keywords) -> Iterator[tuple[str, object]]:

@@ -102,7 +102,8 @@ def _writes(recorded: RecordedSite) -> Iterator[_Write]:
         for write in _Values(current).writes():
             if not write.on_self or current is function:
                 yield write
-        called = {node.func.id for node in ast.walk(current) if isinstance(node, ast.Call) and _is_name(node.func)}  # type: ignore[attr-defined]  # _is_name
+        calls = [node.func for node in ast.walk(current) if isinstance(node, ast.Call)]
+        called = {func.id for func in calls if isinstance(func, ast.Name)}
         others = [each for each in source.functions(recorded.callee_file) if each.name in called]
         todo += [each for each in others if each not in done and each not in todo]
 
@@ -220,10 +221,6 @@ def _place(name: str) -> str:
     """`global counts['a']` as `counts`, `self.total` as it is."""
     found = _PLACE.match(name)
     return found[1] if found is not None else name
-
-
-def _is_name(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name)
 
 
 def _is_load(node: ast.Name) -> bool:

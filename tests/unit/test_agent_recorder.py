@@ -492,3 +492,45 @@ def test_very_many_different_effects_are_counted_by_their_sort(recorder: Recorde
         site.notes.add("database", f"runs insert into t values({number}, 'row {number}")
     assert len(site.notes.seen) < 300
     assert sum(site.notes.seen.values()) == 50_000
+
+
+class Odd:
+    def __init__(self) -> None:
+        self.n = 0
+
+    def __reduce__(self) -> str:
+        raise RuntimeError("not to be looked at")
+
+    def __len__(self) -> int:
+        raise RuntimeError("nor measured")
+
+
+class OddList(list):  # type: ignore[type-arg]
+    def __len__(self) -> int:
+        raise RuntimeError("not to be measured")
+
+
+ODD: list[object] = [Odd(), OddList()]
+ODD_ROWS = OddList()
+
+
+def next_to_odd() -> int:
+    TOTAL["sum"] += 1
+    return len(ODD) + (ODD_ROWS is None)
+
+
+def test_an_object_that_cannot_be_looked_at_hides_itself_alone(recorder: Recorder) -> None:
+    site = judged(recorder, next_to_odd, (), (), ())
+    assert site.marks.mutated == {"global TOTAL['sum']"}
+
+
+def test_an_attribute_that_becomes_another_kind_is_a_change(recorder: Recorder) -> None:
+    class Walker:
+        def __init__(self) -> None:
+            self.node: Any = Counter()
+
+        def step(self) -> None:
+            self.node = None if isinstance(self.node, Counter) else Counter()
+
+    site = judged(recorder, Walker().step, (), (), ())
+    assert site.marks.mutated == {"self.node"}
