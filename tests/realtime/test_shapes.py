@@ -88,7 +88,7 @@ def test_pages_that_name_the_next_page_are_dependent(tmp_path: Path, environment
     assert site["recommendation"]["backend"] == "serial"
 
 
-def test_a_cache_filled_inside_the_call_is_named(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_a_cache_filled_inside_the_call_is_named_and_never_goes_to_processes(tmp_path: Path, environment: dict[str, str]) -> None:
     source = """\
         CACHE = {}
         def squares(n):
@@ -97,8 +97,9 @@ def test_a_cache_filled_inside_the_call_is_named(tmp_path: Path, environment: di
         print(len([squares(n) for n in range(30)]))
         """
     site = _spoken_of(_advice(source, tmp_path, environment))
-    assert (site["callee"], site["safety"]["status"], site["calls"]) == ("squares", "unsafe", 30)
+    assert (site["callee"], site["safety"]["workers"], site["calls"]) == ("squares", "threads", 30)
     assert "CACHE" in site["safety"]["reasons"][0]
+    assert site["recommendation"]["backend"] in {"serial", "threads"}
 
 
 def test_of_nested_loops_the_outer_one_is_advised_on(tmp_path: Path, environment: dict[str, str]) -> None:
