@@ -88,7 +88,7 @@ def test_pages_that_name_the_next_page_are_dependent(tmp_path: Path, environment
     assert site["recommendation"]["backend"] == "serial"
 
 
-def test_a_cache_filled_inside_the_call_is_named_and_never_goes_to_processes(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_a_cache_filled_inside_the_call_keeps_it_in_one_process(tmp_path: Path, environment: dict[str, str]) -> None:
     source = """\
         CACHE = {}
         def squares(n):
