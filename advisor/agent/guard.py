@@ -21,7 +21,7 @@ from collections.abc import Set as AbstractSet
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING
 
-from . import inherited, landlock, stacks
+from . import inherited, landlock, meter, stacks
 
 if TYPE_CHECKING:
     from .effects import Effects
@@ -79,6 +79,18 @@ def isolate(parent: int) -> None:
     sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - as above
     sys.dont_write_bytecode = True
     warnings.simplefilter("ignore")
+
+
+def cap_memory(more_bytes: int) -> None:
+    """Let this process, and each it forks, take so much more private memory than it has: then a call has a MemoryError.
+
+    Where the kernel does not tell what it has, nothing is capped.
+    """
+    has = meter.private_bytes()
+    if has is not None and more_bytes > 0:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        limit = has + more_bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
 def die_with(parent: int) -> None:

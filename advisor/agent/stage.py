@@ -179,6 +179,7 @@ class Stage:
         code = 1
         try:
             guard.isolate(stage)
+            guard.cap_memory(order.get("memory_cap_bytes", 0))
             stacks.want(self.stacks_fd, order["timeout_s"])
             _write_all(self.report_fd, json.dumps(work()).encode() + b"\n")
             code = 0

@@ -45,6 +45,10 @@ MEMORY_FLOOR_SHARE = 0.05
 """A trial is stopped before it leaves the machine less memory than this, of both the smaller."""
 
 
+RESERVED_BYTES = 1_000_000_000
+"""What a process may map and never touch, besides the memory that was free: 64 thread stacks take half of it."""
+
+
 def advise(options: AdviseOptions, progress: Progress) -> Advice:
     """Run the target twice and its hot calls under several mixes; the whole result.
 
@@ -158,7 +162,9 @@ class _Run:
         if process is None:
             return tuple(bench.unmeasured(site, ()) for site in sites), self.machine
         floor_bytes = min(MEMORY_FLOOR_BYTES, int(MEMORY_FLOOR_SHARE * self.machine.memory_bytes))
-        return bench.measure(sites, RemoteStage(process, floor_bytes), self.progress)
+        return bench.measure(
+            sites, RemoteStage(process, floor_bytes, self.machine.available_bytes + RESERVED_BYTES), self.progress
+        )
 
     def put_together(
         self,

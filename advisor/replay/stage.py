@@ -39,11 +39,13 @@ class LineCount:
 class RemoteStage:
     """Runs trials on forked copies of the recorded script, through `channel`.
 
-    A trial that leaves the machine less memory than `memory_floor_bytes` is stopped.
+    A trial that leaves the machine less memory than `memory_floor_bytes` is stopped; each of its processes may take
+    `memory_cap_bytes` more than the script has (0: as much as there is).
     """
 
     channel: Channel
     memory_floor_bytes: int = 0
+    memory_cap_bytes: int = 0
 
     def run(self, request: TrialRequest) -> Trial:
         """One replay. Raises StageError where the stage itself has gone."""
@@ -58,7 +60,7 @@ class RemoteStage:
                 "tasks": request.tasks,
                 "timeout_s": request.timeout_s,
                 "memory": request.memory,
-                "memory_floor_bytes": self.memory_floor_bytes,
+                **self._bounds(),
             },
             request.timeout_s,
         )
@@ -95,8 +97,7 @@ class RemoteStage:
         places = [list(place) for place in functions]
         order = {"op": "lines", "site": site, "functions": places, "limit_s": limit_s, "library": library}
         timeout_s = limit_s * _LINES_SLOWER + _ANSWER_S
-        order |= {"timeout_s": timeout_s, "memory_floor_bytes": self.memory_floor_bytes}
-        answer = self._ask(order, timeout_s)
+        answer = self._ask(order | {"timeout_s": timeout_s} | self._bounds(), timeout_s)
         return tuple(LineCount(**line) for line in answer["lines"])
 
     def native_pools(self, *, library: str) -> tuple[NativePool, ...]:
@@ -104,6 +105,9 @@ class RemoteStage:
         order = {"op": "native", "site": None, "library": library, "timeout_s": _NATIVE_S}
         answer = self._ask(order, _NATIVE_S)
         return tuple(NativePool(**pool) for pool in answer["pools"])
+
+    def _bounds(self) -> dict[str, int]:
+        return {"memory_floor_bytes": self.memory_floor_bytes, "memory_cap_bytes": self.memory_cap_bytes}
 
     def _ask(self, order: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         self.channel.send(order)

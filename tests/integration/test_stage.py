@@ -166,6 +166,26 @@ def test_a_trial_that_starts_process_after_process_is_stopped(tmp_path: Path) ->
         assert run.processes() == []
 
 
+def test_a_call_that_takes_more_memory_than_its_cap_fails(tmp_path: Path) -> None:
+    source = """
+        late = False
+
+        def step(x):
+            return len(bytearray(800_000_000 if late else 8))
+
+        for i in range(3):
+            step(i)  # hot
+        late = True
+    """
+    with staged(tmp_path, source) as run:
+        run.stage.memory_cap_bytes = 200_000_000
+        for mix in (SERIAL, THREADS, PROCESSES):
+            trial = run.run("step", mix)
+            assert (trial.outcome, trial.error) == ("failed", "MemoryError: ")
+        run.stage.memory_cap_bytes = 2_000_000_000
+        assert run.run("step").outcome == "ok"
+
+
 def test_a_trial_that_uses_up_the_memory_is_stopped(tmp_path: Path) -> None:
     source = """
         import time
