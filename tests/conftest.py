@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -14,6 +15,13 @@ import pytest
 
 SETTLE_S = 3.0
 """How long a thread or child that is on its way out may take to go; a loaded machine needs some of it."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Shells start background jobs with SIGINT ignored, and programs inherit that: tests of Ctrl-C need the default."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
