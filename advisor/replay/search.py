@@ -209,8 +209,8 @@ class Search:
 
     def repeat(self) -> None:
         """Rounds of all compared mixes, ABC ABC, so that drift of the machine cannot pick a side."""
-        mixes, rounds = self.compared(), 0
-        while rounds < self.plan.max_repeats and self.round_s() + self.reserve_s(rounds) <= self.left_s:
+        mixes, rounds = self.affordable(self.compared()), 0
+        while rounds < self.plan.max_repeats and self.round_s(mixes) + self.reserve_s(rounds) <= self.left_s:
             if rounds >= self.plan.min_repeats and self.plan.settled(self.book.trials()):
                 return
             mixes = [mix for mix in mixes if self.works(mix)]
@@ -241,9 +241,20 @@ class Search:
             mixes += [trial.mix for trial in (*smallest, promising, *left[:COMPARED]) if trial is not None]
         return [mix for mix in dict.fromkeys(mixes) if self.works(mix)]
 
-    def round_s(self) -> float:
+    def affordable(self, mixes: list[WorkerMix]) -> list[WorkerMix]:
+        """`mixes`, or where the budget does not let each be repeated often enough, those that matter most."""
+        if self.plan.min_repeats * self.round_s(mixes) <= self.left_s:
+            return mixes
+        parallel = [mix for mix in mixes if mix not in (SERIAL, self.plan.current)]
+        calls = self.plan.calls
+        known = {mix: trial.job_s(calls) for mix in parallel if (trial := self.book.get(mix)) is not None}
+        hoped = max(known, key=lambda mix: (self.hope(mix), -mix.workers), default=SERIAL)
+        few = {SERIAL, self.plan.current, hoped, min(known, key=known.__getitem__, default=SERIAL)}
+        return [mix for mix in mixes if mix in few]
+
+    def round_s(self, mixes: Iterable[WorkerMix]) -> float:
         """Foreseen length of one round of repeats."""
-        return sum(self.book.length_s(mix) for mix in self.compared())
+        return sum(self.book.length_s(mix) for mix in mixes)
 
     def reserve_s(self, rounds: int) -> float:
         """Kept back for the memory trials, once there have been rounds enough to show a difference at all."""
