@@ -40,18 +40,19 @@ def cpu_s(pid: int) -> float:
 
 def private_bytes() -> int | None:
     """Private writable memory this process has mapped, as RLIMIT_DATA counts it; None where the kernel gives none."""
-    with contextlib.suppress(OSError), open("/proc/self/status") as file:
-        for line in file:
-            if line.startswith("VmData:"):
-                return int(line.split()[1]) * 1024
-    return None
+    return _entry("/proc/self/status", "VmData:")
 
 
 def available_bytes() -> int | None:
     """Memory that the machine could still give, by the kernel's estimate; None where it gives none."""
-    with contextlib.suppress(OSError), open("/proc/meminfo") as file:
+    return _entry("/proc/meminfo", "MemAvailable:")
+
+
+def _entry(path: str, name: str) -> int | None:
+    """Bytes of the entry `name` of a file that the kernel writes in kB."""
+    with contextlib.suppress(OSError), open(path) as file:
         for line in file:
-            if line.startswith("MemAvailable:"):
+            if line.startswith(name):
                 return int(line.split()[1]) * 1024
     return None
 
