@@ -16,7 +16,7 @@ _MAX_NODES = 100_000  # containers and objects visited a digest: keeps one diges
 _FLAT_ITEMS_PER_NODE = 64  # items of a list of plain numbers that take as long as one node
 _MAX_ARRAY_BYTES = 256 * 2**20  # a digest of that takes about 0.3 s
 _MARSHAL = 0  # the one marshal version whose output does not depend on interning or reference counts
-_ATOMS = frozenset({type(None), bool, int, float, str, bytes, complex})
+ATOMS = frozenset({type(None), bool, int, float, str, bytes, complex})
 _BY_NAME = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
 _DIGEST_BYTES = 12
 
@@ -35,7 +35,7 @@ class _Walk:
 
     def feed(self, value: Value) -> None:
         kind = type(value)
-        if kind in _ATOMS:
+        if kind in ATOMS:
             self.put(b"atom", marshal.dumps(value, _MARSHAL))
             return
         self.spend(1)
@@ -78,7 +78,7 @@ class _Walk:
             self.reduced(kind, value)
 
     def sequence(self, kind: type, value: Value) -> None:
-        if _ATOMS.issuperset(map(type, value)):
+        if ATOMS.issuperset(map(type, value)):
             self.spend(len(value) // _FLAT_ITEMS_PER_NODE)
             self.put(b"flat", marshal.dumps(value, _MARSHAL))
             return

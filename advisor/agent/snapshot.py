@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from .digest import digest
+from .digest import ATOMS, digest
 
 if TYPE_CHECKING:
     from .values import Value
@@ -26,7 +26,6 @@ _MOST_KEYS = 3  # keys spelt out
 _LEVELS = 2  # an object, its attributes, and what these hold
 _ROWS = (list, collections.deque, bytearray)
 _DRAWN = object()
-_ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 _NO_OBJECTS = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType, io.IOBase)
 
 
@@ -139,7 +138,7 @@ def _mark(value: Value) -> Value:
     Of what is read from piece by piece, how far that has come: files by their position, other iterators not at all,
     since whoever holds one in a call draws from it.
     """
-    if type(value) in _ATOMS:
+    if type(value) in ATOMS:
         return value
     if isinstance(value, io.IOBase):
         return _position(value)
@@ -155,7 +154,7 @@ def _position(file: Value) -> Value:
 
 def _is_same(mark: Value, value: Value) -> bool:
     """True where `value` is as it was when marked, or where that cannot be told."""
-    if type(value) in _ATOMS:
+    if type(value) in ATOMS:
         return mark is value or (type(mark) is type(value) and bool(mark == value))
     if isinstance(value, io.IOBase):
         return mark == "" or _position(value) in (mark, "")

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from .digest import ATOMS
 from .openfiles import shared_writable_files
 from .reach import reachable
 from .snapshot import RANDOM, Change, Snapshot
@@ -22,7 +23,6 @@ Look = tuple[str, Callable[[], object], object, Snapshot]
 """A thing that is watched: its name, how to read it, the object it belongs to, and how it was."""
 
 _GLOBAL = "global "
-_ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 _HELD_BYTES = 1_000_000  # larger things are not kept alive to be recognised
 _MET = 8  # objects of each argument that are recognised when they come again
 _RECENT_RESULTS = 8
@@ -169,7 +169,7 @@ class Marks:
     def given(self, function: Function, args: Arguments, kwargs: Keywords) -> None:
         """A call is about to run with these."""
         for name, value in _given(function, args, kwargs):
-            if type(value) not in _ATOMS and name not in self.revisited:
+            if type(value) not in ATOMS and name not in self.revisited:
                 self.meet(name, value)
         if self.results.are_in(args, kwargs):
             self.reused += 1
@@ -214,7 +214,8 @@ class Marks:
     def sort_out(self, path: str, owners: list[object], changes: list[Change]) -> None:
         """What the changes at one place come to."""
         one = all(owner is owners[0] for owner in owners)
-        if not one and not any(path.startswith(root) for root in self.revisited):
+        again = any(path == root or path.startswith((f"{root}.", f"{root}[")) for root in self.revisited)
+        if not one and not again:
             self.own.add(path)
         elif all(change.kind == "grown" for change in changes):
             self.grown.add(path)
