@@ -14,7 +14,7 @@ class AdvisorError(Exception):
     """What happened, why, and what to do about it, as one printable line each.
 
     `what` names the event, `why` the cause, `cure` what the user can do. `exit_code` is that of the
-    contract (design section 5); a subclass sets it.
+    contract (README.md, "Exit codes"); a subclass sets it.
     """
 
     exit_code = EXIT_USAGE

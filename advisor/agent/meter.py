@@ -43,9 +43,26 @@ def private_bytes() -> int | None:
     return _entry("/proc/self/status", "VmData:")
 
 
-def available_bytes() -> int | None:
-    """Memory that the machine could still give, by the kernel's estimate; None where it gives none."""
-    return _entry("/proc/meminfo", "MemAvailable:")
+def available_bytes(groups: Iterable[tuple[int, str]] = ()) -> int | None:
+    """Memory that the machine, and each control group given as (limit, folder), could still give; None where unknown.
+
+    Of what a group has in use, file pages that can be dropped do not count.
+    """
+    found = [_entry("/proc/meminfo", "MemAvailable:")]
+    for limit, folder in groups:
+        with contextlib.suppress(OSError, ValueError):
+            found.append(limit - _group_bytes(folder))
+    return min((each for each in found if each is not None), default=None)
+
+
+def _group_bytes(folder: str) -> int:
+    """Bytes in use by a control group, of version 2 or 1."""
+    current = os.path.join(folder, "memory.current")
+    with open(current if os.path.exists(current) else os.path.join(folder, "memory.usage_in_bytes")) as file:
+        used = int(file.read())
+    with open(os.path.join(folder, "memory.stat")) as file:
+        rows = dict(line.split() for line in file)
+    return used - int(rows.get("total_inactive_file", rows.get("inactive_file", 0)))
 
 
 def _entry(path: str, name: str) -> int | None:

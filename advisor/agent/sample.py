@@ -132,6 +132,12 @@ class Sample:
             return None
         return math.sqrt(sum((each - mean_s) ** 2 for each in seconds) / len(seconds)) / mean_s
 
+    def longest_ratio(self) -> float | None:
+        """Traced seconds of the longest call over their mean, but for the very first, which warms up; None as above."""
+        seconds = [task.traced_s for task in self.tasks if task.traced_s is not None and task.index > 0]
+        mean_s = sum(seconds) / len(seconds) if seconds else 0.0
+        return max(seconds) / mean_s if mean_s > 0 else None
+
     def spread(self, count: int) -> list[Task]:
         """`count` tasks in order of the calls, short and long ones as in the sample; some twice where it has less.
 

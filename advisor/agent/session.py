@@ -161,6 +161,7 @@ def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
         "traced_s": site.traced_s,
         "sampled": len(site.sample.tasks),
         "unevenness": site.sample.unevenness(),
+        "longest_ratio": site.sample.longest_ratio(),
         "pickle_error": site.sample.pickle_error,
         "argument_bytes": _mean(site.sample.argument_bytes),
         "result_bytes": _mean(site.sample.result_bytes),

@@ -235,7 +235,7 @@ def _excess(child: int, order: Message) -> str:
     if processes > _MOST_PROCESSES + 4 * workers:
         return f"it started process after process ({processes} at once)"
     floor = order.get("memory_floor_bytes", 0)
-    available = meter.available_bytes() if floor else None
+    available = meter.available_bytes(order.get("memory_groups", ())) if floor else None
     if available is not None and available < floor:
         return f"it used up the machine's memory ({available / 1e6:,.0f} MB were left)"
     return ""

@@ -63,6 +63,7 @@ def expected_gain(site: Site, machine: Machine) -> float:
         site.calls or 1,
         task_s=call_s(site),
         sendable=sendable,
+        longest_s=longest_s(site),
         child_cpus=site.child_cpus,
     )
     return amdahl(site.share, max(speedup, 1.0))
@@ -77,6 +78,12 @@ def call_s(site: Site) -> float:
     calls = max(site.calls or 1, 1)
     queueing = site.ledger.gil + site.ledger.runqueue if workers > 1 else 0.0
     return site.wall_s * min(workers, calls) * max(1.0 - queueing, 1.0 / workers) / calls
+
+
+def longest_s(site: Site) -> float | None:
+    """Seconds of the longest call, by its part of the traced seconds; None where not known."""
+    ratio = site.recorded.longest_ratio if site.recorded is not None else None
+    return ratio * call_s(site) if ratio is not None else None
 
 
 def enclosing(site: Site, sites: Sequence[Site]) -> tuple[str, ...]:

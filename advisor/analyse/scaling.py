@@ -23,6 +23,8 @@ CHUNK_S = 20e-3
 """A chunk of this length makes handing out cheap (under 1%) and leaves enough chunks to share out evenly."""
 TINY_TASK_S = 1e-3
 """Tasks shorter than this are handed out in chunks."""
+TAIL = 0.10
+"""By this part the last chunk may put off the end of the job."""
 MAX_WORKERS = 64
 """Largest pool a prediction proposes: beyond it nothing was ever measured."""
 WITHIN = 0.05
@@ -79,6 +81,7 @@ def best_predicted(  # noqa: PLR0913  # as predict
     sendable: bool = True,
     max_workers: int = MAX_WORKERS,
     max_processes: int = MAX_WORKERS,
+    longest_s: float | None = None,
     child_cpus: float = 0.0,
     error: float = 0.0,
 ) -> tuple[WorkerMix, float]:
@@ -93,7 +96,10 @@ def best_predicted(  # noqa: PLR0913  # as predict
         and mix.processes <= max_processes
         and mix.threads_per_process <= max_workers
     ]
-    found = [(mix, predict(ledger, mix, machine, tasks, task_s=task_s, child_cpus=child_cpus)) for mix in mixes]
+    found = [
+        (mix, predict(ledger, mix, machine, tasks, task_s=task_s, longest_s=longest_s, child_cpus=child_cpus))
+        for mix in mixes
+    ]
     best = max(speedup for _, speedup in found)
     alone = [(mix, speedup) for mix, speedup in found if mix.backend == "threads"]
     easier = max((speedup for _, speedup in alone), default=0.0)
@@ -122,10 +128,10 @@ def candidates(
 
 
 def chunk_for(task_s: float | None, tasks: int, workers: int) -> int:
-    """Tasks to hand out at once: one, or for tiny tasks as many as make a chunk of 20 ms, each worker having one."""
+    """Tasks to hand out at once: one, or for tiny tasks as many as make a chunk of 20 ms, each worker having ten."""
     if not task_s or task_s >= TINY_TASK_S:
         return 1
-    return max(1, min(math.ceil(CHUNK_S / task_s), tasks // workers))
+    return max(1, min(math.ceil(CHUNK_S / task_s), math.floor(1 + TAIL * tasks / workers)))
 
 
 def _stations(

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from advisor.errors import AdvisorError
     from advisor.model.machine import Machine, Noise
+    from advisor.observe.cgroup import Limits
     from advisor.observe.interpreter import Interpreter
-    from advisor.observe.machine import Limits
 
 Status = Literal["ok", "warning", "missing"]
 

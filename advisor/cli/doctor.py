@@ -36,8 +36,9 @@ def doctor(python: str | None) -> int:
 def examine(python: str | None) -> Iterator[checks.Check]:
     """Every check; the load first, before ours adds to it."""
     from advisor.observe import noise  # noqa: PLC0415  # as below
+    from advisor.observe.cgroup import cgroup_limits  # noqa: PLC0415  # as below
     from advisor.observe.interpreter import choose_interpreter  # noqa: PLC0415  # --help need not wait
-    from advisor.observe.machine import cgroup_limits, detect  # noqa: PLC0415  # as above
+    from advisor.observe.machine import detect  # noqa: PLC0415  # as above
     from advisor.observe.recorders import find_pyspy  # noqa: PLC0415  # as above
 
     yield checks.load(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

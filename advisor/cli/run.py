@@ -172,7 +172,7 @@ def deliver(advice: Advice, wanted: list[Wanted]) -> None:
 
 
 def exit_code(advice: Advice, *, strict: bool = False) -> int:
-    """The exit code of design section 5, or a shell's 130 after Ctrl-C. `strict` takes no prediction for an answer."""
+    """The exit code that `--help` tells, or a shell's 130 after Ctrl-C. `strict` takes no prediction for an answer."""
     if advice.interrupted or advice.exit.interrupted:
         return EXIT_INTERRUPTED
     if advice.exit.failed:

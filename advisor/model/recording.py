@@ -35,7 +35,8 @@ class RecordedSite:
     `own` is what each call changed of an object that no other call was given, `fed` what calls read and the loop
     changed between them, `reads` the globals that the callee reads, itself or by the user's functions that it calls,
     `revisited` those of "self" and the arguments ("argument 1") of which an object came more than once.
-    `unevenness` is the relative standard deviation of the sampled calls' traced seconds, None where not known.
+    `unevenness` is the relative standard deviation of the sampled calls' traced seconds, `longest_ratio` the longest
+    one over their mean, the first call left out; None where not known.
     `safe_requests` counts HTTP requests that only read. `callee_name` is the qualified name of the callee's code.
     `current` is the pool the script runs the calls on today.
     """
@@ -56,6 +57,7 @@ class RecordedSite:
     traced_s: float = 0.0
     sampled: int = 0
     unevenness: float | None = None
+    longest_ratio: float | None = None
     pickle_error: str | None = None
     argument_bytes: float = 0.0
     result_bytes: float = 0.0

@@ -11,7 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from advisor.analyse.bound import judge_replayed, nature_of
-from advisor.analyse.choice import call_s, choose_sites
+from advisor.analyse.choice import call_s, choose_sites, longest_s
 from advisor.analyse.scaling import predict
 from advisor.errors import StageError
 from advisor.model.advice import Prediction, SiteAdvice
@@ -153,7 +153,10 @@ class Bench:
         )
 
     def _expected(self, site: Site, mix: WorkerMix) -> float:
-        return predict(site.ledger, mix, self.machine, site.calls or 1, task_s=call_s(site), child_cpus=site.child_cpus)
+        return predict(
+            site.ledger, mix, self.machine, site.calls or 1, task_s=call_s(site), longest_s=longest_s(site),
+            child_cpus=site.child_cpus,
+        )  # fmt: skip
 
     def _with_lines(self, site: Site, stage: RemoteStage, limit_s: float) -> Site:
         """The site with line_profiler's figures, where it can be had; with those of run 1's samples else."""

@@ -15,6 +15,7 @@ from advisor.errors import EXIT_INTERRUPTED, AdvisorError, TargetError
 from advisor.model.advice import Advice, Baseline
 from advisor.model.recording import Recording
 from advisor.model.target import ScriptExit, Target
+from advisor.observe.cgroup import memory_groups
 from advisor.observe.interpreter import choose_interpreter
 from advisor.observe.machine import detect
 from advisor.observe.noise import measure as measure_noise
@@ -161,10 +162,13 @@ class _Run:
         )
         if process is None:
             return tuple(bench.unmeasured(site, ()) for site in sites), self.machine
-        floor_bytes = min(MEMORY_FLOOR_BYTES, int(MEMORY_FLOOR_SHARE * self.machine.memory_bytes))
-        return bench.measure(
-            sites, RemoteStage(process, floor_bytes, self.machine.available_bytes + RESERVED_BYTES), self.progress
+        stage = RemoteStage(
+            process,
+            memory_floor_bytes=min(MEMORY_FLOOR_BYTES, int(MEMORY_FLOOR_SHARE * self.machine.memory_bytes)),
+            memory_cap_bytes=self.machine.available_bytes + RESERVED_BYTES,
+            memory_groups=tuple((group.limit_bytes, str(group.folder)) for group in memory_groups()),
         )
+        return bench.measure(sites, stage, self.progress)
 
     def put_together(
         self,
@@ -176,7 +180,8 @@ class _Run:
     ) -> Advice:
         """The advice: what was measured, and the sentence for people."""
         import_s = import_seconds(observation)
-        findings = run_findings(observation, import_s=import_s, noise=noise)
+        answers = [entry.recommendation for entry in entries if entry.trials and entry.recommendation is not None]
+        findings = run_findings(observation, import_s=import_s, noise=noise, answers=answers)
         best = None if too_short(observation) else best_site(entries)
         return Advice(
             advisor_version=metadata.version("advisor"),

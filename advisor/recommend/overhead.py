@@ -61,10 +61,11 @@ def switches_per_task(trial: Trial) -> float:
 
 
 def _switches(serial: Trial, chosen: Trial, today: Trial, usable: Sequence[Trial], calls: int) -> Iterable[Finding]:
-    """ADV201: a warning where today's mix switches without need, a remark where a mix tried did."""
+    """ADV201: a warning where today's mix switches without need, a remark where a larger one than advised did."""
     limit = SWITCH_RATIO * max(switches_per_task(serial), SWITCH_BASE)
     idle = [trial for trial in usable if trial.job_s(calls) >= SLOWER * chosen.job_s(calls) and trial.mix != chosen.mix]
-    costly = [trial for trial in idle if switches_per_task(trial) >= limit]
+    larger = [trial for trial in idle if trial is today or trial.mix.workers > chosen.mix.workers]
+    costly = [trial for trial in larger if switches_per_task(trial) >= limit]
     if not costly:
         return
     worst = today if today in costly else max(costly, key=switches_per_task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.analyse.choice import call_s
+from advisor.analyse.choice import call_s, longest_s
 from advisor.analyse.safety import one_place
 from advisor.analyse.scaling import MAX_WORKERS, amdahl, best_predicted, predict
 from advisor.analyse.shared import shared_state
@@ -67,10 +67,14 @@ def predicted(site: Site, machine: Machine, script_wall_s: float, limits: Limits
         sendable=recorded.pickle_error is None and site.safety.workers == "any",
         max_workers=limits.threads,
         max_processes=limits.processes,
+        longest_s=longest_s(site),
         child_cpus=site.child_cpus,
         error=ERROR,
     )
-    before = predict(site.ledger, today, machine, site.calls, task_s=call_s(site), child_cpus=site.child_cpus)
+    before = predict(
+        site.ledger, today, machine, site.calls, task_s=call_s(site), longest_s=longest_s(site),
+        child_cpus=site.child_cpus,
+    )  # fmt: skip
     return _weighed(site, mix, _gain(site.share * script_wall_s, mix, speedup / before), today)
 
 

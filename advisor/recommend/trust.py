@@ -8,7 +8,7 @@ from statistics import median
 
 from advisor.analyse.bound import nature_of
 from advisor.analyse.choice import call_s
-from advisor.model.advice import Finding
+from advisor.model.advice import Finding, Recommendation
 from advisor.model.machine import Machine, Noise
 from advisor.model.observation import Observation
 from advisor.model.site import Site
@@ -28,6 +28,8 @@ COMPUTES = 0.9
 """Part of a task on the CPU from which on a worker should keep a CPU of its own busy."""
 STARVED = 0.7
 """Workers that got less than this of the CPUs they could use had to share them with other programs."""
+CLEAR = 1.3
+"""A gain that is this large at the least is none of the machine's noise."""
 LONG_TASK_S = 1e-3
 LIGHT_BYTES_PER_S = 1e8
 """Only of tasks longer than this, that send less than this, is it certain that handing out did not hold workers up."""
@@ -119,9 +121,18 @@ def busy_machine(site: Site, trials: Sequence[Trial], machine: Machine) -> Itera
         )
 
 
-def run_findings(observation: Observation, *, import_s: float = 0.0, noise: Noise | None = None) -> tuple[Finding, ...]:
-    """Every coded remark about the run as a whole: imports, noise, the way it was watched, its length."""
-    return (*_imports(observation, import_s), *_noise(noise), *_watched(observation), *_length(observation))
+def run_findings(
+    observation: Observation,
+    *,
+    import_s: float = 0.0,
+    noise: Noise | None = None,
+    answers: Iterable[Recommendation] = (),
+) -> tuple[Finding, ...]:
+    """Every coded remark about the run as a whole: imports, noise, the way it was watched, its length.
+
+    `answers` are the recommendations that rest on trials.
+    """
+    return (*_imports(observation, import_s), *_noise(noise, answers), *_watched(observation), *_length(observation))
 
 
 def too_short(observation: Observation) -> bool:
@@ -153,8 +164,10 @@ def _imports(observation: Observation, import_s: float) -> Iterable[Finding]:
         )
 
 
-def _noise(noise: Noise | None) -> Iterable[Finding]:
-    if noise is not None and noise.too_high:
+def _noise(noise: Noise | None, answers: Iterable[Recommendation]) -> Iterable[Finding]:
+    """ADV402, where an answer is open, or so close that the machine's noise may have made it."""
+    close = any(not each.decided or each.speedup.low < CLEAR for each in answers)
+    if noise is not None and noise.too_high and close:
         yield Finding(
             code="ADV402",
             severity="info",

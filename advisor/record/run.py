@@ -14,7 +14,7 @@ from advisor.record.process import AgentProcess
 
 _LAST_LINE_CHARACTERS = 200
 _SLOWER = 10.0
-"""A recorded run may take so many times as long as the first (a tracer's worst case, see design section 6) ..."""
+"""A recorded run may take so many times as long as the first (a tracer's worst case) ..."""
 _AT_LEAST_S = 60.0
 """... plus this, before it is taken for hung."""
 _RECORDING_SHARE = 0.25

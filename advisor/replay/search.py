@@ -107,7 +107,8 @@ class Search:
         found = self.book.add(self.stage.run(request))
         if not found.ok:
             return False
-        self.sizing = self.sizing.measured(max(found.wall_s[-1] / found.tasks, 1e-9), found.tasks)
+        longest_s = max(found.task_s, default=0.0)
+        self.sizing = self.sizing.measured(max(found.wall_s[-1] / found.tasks, 1e-9), found.tasks, longest_s)
         if self.sizing.tasks(SERIAL, 1.0) > 2 * found.tasks:
             self.book.forget(SERIAL)
             again = self.trial(SERIAL)
@@ -195,7 +196,8 @@ class Search:
         best = self.book.best()
         if best is None or best.mix == SERIAL:
             return
-        self.try_all(between(best.mix, [trial.mix for trial in self.book.usable()], self.plan.calls))
+        middles = between(best.mix, [trial.mix for trial in self.book.usable()], self.plan.calls)
+        self.try_all(self.sizing.capped(mix) for mix in middles)
         best = self.book.best()
         if best is not None:
             self.try_all(self.sizing.other_chunks(best.mix))

@@ -29,6 +29,8 @@ TINY_TASK_S = 1e-3
 """Shorter tasks are handed out in chunks from the start."""
 CHUNK_S = 20e-3
 """Length of the first chunk tried: handing out costs under 1% of it."""
+TAIL = 0.10
+"""By this part a chunk may put off the end of the job: the worker that gets it last, or that gets the longest task."""
 PATIENCE = 4.0
 """A trial may take this many times its serial estimate before it counts as hung: workers that fight over the GIL or
 native threads were measured up to 3.4x slower than serial."""
@@ -43,11 +45,13 @@ START_S: dict[Backend, float] = {"serial": 0.0, "threads": 1e-4, "processes": 0.
 class Sizing:
     """Sizes trials of a plan from the seconds one task takes.
 
-    `cover` asks for all recorded calls in every trial, where that fits: tasks so uneven that a part is not the whole.
+    `longest_s` is the longest task of the serial trial (0: not known). `cover` asks for all recorded calls in every
+    trial, where that fits: tasks so uneven that a part is not the whole.
     """
 
     plan: Plan
     task_s: float
+    longest_s: float = 0.0
     cover: bool = False
 
     def first(self) -> int:
@@ -71,8 +75,8 @@ class Sizing:
         rounds = min(max(1, math.floor(LONGEST_CAPS * cap_s * speedup / self.task_s / fair)), ROUNDS)
         return self._whole(max(rounds * fair, cap_s * speedup / self.task_s), fair)
 
-    def measured(self, task_s: float, tasks: int) -> Sizing:
-        """With the seconds a task took in a first trial of so many `tasks`.
+    def measured(self, task_s: float, tasks: int, longest_s: float = 0.0) -> Sizing:
+        """With the seconds a task took in a first trial of so many `tasks`, and those of the longest.
 
         Where they are even, another time than run 1's is the machine's doing; where the script runs them on a pool,
         run 1's holds queueing too and tells nothing of evenness.
@@ -81,7 +85,7 @@ class Sizing:
         alone = self.plan.uneven and self.plan.current is None
         comparable = alone and tasks < min(self.plan.sampled, self.plan.calls)
         uneven = comparable and not 1 / UNEVEN <= ratio <= UNEVEN
-        return replace(self, task_s=self.plan.per_call_s if uneven else task_s, cover=uneven)
+        return replace(self, task_s=self.plan.per_call_s if uneven else task_s, longest_s=longest_s, cover=uneven)
 
     def memory_tasks(self, mix: WorkerMix, speedup: float) -> int:
         """Tasks of a memory trial: every worker busy a few times is enough to see the peak."""
@@ -102,6 +106,10 @@ class Sizing:
             return mix
         return replace(mix, chunk=self._chunk(CHUNK_S / self.task_s, mix.workers))
 
+    def capped(self, mix: WorkerMix) -> WorkerMix:
+        """`mix` with its chunk, or the largest that its number of workers allows."""
+        return replace(mix, chunk=self._chunk(mix.chunk, mix.workers))
+
     def other_chunks(self, mix: WorkerMix) -> tuple[WorkerMix, ...]:
         """`mix` with a smaller and a larger chunk, where chunks can matter at all."""
         if mix.backend == "serial" or self.task_s >= CHUNK_S / 2:
@@ -111,8 +119,9 @@ class Sizing:
         return tuple(replace(mix, chunk=chunk) for chunk in sorted(chunks))
 
     def _chunk(self, wanted: float, workers: int) -> int:
-        """At least one chunk for each worker."""
-        return max(1, min(math.ceil(wanted), self.plan.calls // workers))
+        """Small enough that what is handed out together with the last, or the longest, task delays the end by 10%."""
+        floor = max(self.longest_s / self.task_s, self.plan.calls / workers)
+        return max(1, min(math.ceil(wanted), math.floor(1 + TAIL * floor)))
 
     def _whole(self, tasks: float, unit: int) -> int:
         """Whole rounds of the workers; the stage spreads them evenly over the recorded calls."""

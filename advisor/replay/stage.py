@@ -39,13 +39,15 @@ class LineCount:
 class RemoteStage:
     """Runs trials on forked copies of the recorded script, through `channel`.
 
-    A trial that leaves the machine less memory than `memory_floor_bytes` is stopped; each of its processes may take
-    `memory_cap_bytes` more than the script has (0: as much as there is).
+    A trial that leaves the machine, or one of `memory_groups` (limit in bytes, folder of the control group), less
+    memory than `memory_floor_bytes` is stopped; each of its processes may take `memory_cap_bytes` more than the script
+    has (0: as much as there is).
     """
 
     channel: Channel
     memory_floor_bytes: int = 0
     memory_cap_bytes: int = 0
+    memory_groups: tuple[tuple[int, str], ...] = ()
 
     def run(self, request: TrialRequest) -> Trial:
         """One replay. Raises StageError where the stage itself has gone."""
@@ -106,8 +108,12 @@ class RemoteStage:
         answer = self._ask(order, _NATIVE_S)
         return tuple(NativePool(**pool) for pool in answer["pools"])
 
-    def _bounds(self) -> dict[str, int]:
-        return {"memory_floor_bytes": self.memory_floor_bytes, "memory_cap_bytes": self.memory_cap_bytes}
+    def _bounds(self) -> dict[str, Any]:
+        return {
+            "memory_floor_bytes": self.memory_floor_bytes,
+            "memory_cap_bytes": self.memory_cap_bytes,
+            "memory_groups": self.memory_groups,
+        }
 
     def _ask(self, order: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         self.channel.send(order)

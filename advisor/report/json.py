@@ -43,7 +43,7 @@ def parse(text: str) -> Json:
 
 
 def document(advice: Advice) -> Json:
-    """The advice as JSON types, as design section 5 nests them."""
+    """The advice as JSON types, nested as schema "advice/1" has them."""
     finite: Json = _finite(
         {
             "schema": SCHEMA,

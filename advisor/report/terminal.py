@@ -153,10 +153,11 @@ class _Page:
 
     def _cost(self) -> str:
         cost, base = self.advice.cost, self.advice.baseline
-        runs = f"{words.plural(cost.runs, 'run')} of the script"
+        tried = any(entry.trials for entry in self.advice.sites)
+        runs = f"{words.plural(cost.runs, 'run')} of the script" + (" and trials" if tried else ", no trials")
         samples = f"{words.count(base.samples)} samples, {words.count(base.sample_errors)} missed"
         return self._wrap(
-            f"Cost of this advice: {runs} and trials, {words.seconds(cost.total_s)} (observe "
+            f"Cost of this advice: {runs}, {words.seconds(cost.total_s)} (observe "
             f"{words.seconds(cost.observe_s)}, record {words.seconds(cost.record_s)}, replay "
             f"{words.seconds(cost.replay_s)}). Shares: {base.source}, {samples}."
         )

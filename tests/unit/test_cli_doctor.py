@@ -9,7 +9,7 @@ import pytest
 from advisor.cli import access, checks, doctor, main
 from advisor.errors import InterpreterError
 from advisor.observe import interpreter, noise
-from advisor.observe.machine import Limits
+from advisor.observe.cgroup import Limits
 from advisor.report import codes
 
 if TYPE_CHECKING:

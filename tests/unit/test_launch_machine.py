@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from advisor.observe.machine import Limits, cgroup_limits, detect
+from advisor.agent.meter import available_bytes
+from advisor.observe.cgroup import Limits, cgroup_limits, memory_groups
+from advisor.observe.machine import detect
 
 
 def lay_out(root: Path, files: dict[str, str]) -> Path:
@@ -78,3 +80,28 @@ def test_this_machine():
     assert 1 <= machine.usable_cpus <= machine.cpus
     assert 0 < machine.available_bytes <= machine.memory_bytes
     assert machine.python == ".".join(map(str, sys.version_info[:3]))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {
+            "memory.max": "1000000000\n",
+            "memory.current": "700000000\n",
+            "memory.stat": "anon 1\ninactive_file 200000000\n",
+        },
+        {
+            "memory.limit_in_bytes": "1000000000\n",
+            "memory.usage_in_bytes": "700000000\n",
+            "memory.stat": "inactive_file 1\ntotal_inactive_file 200000000\n",
+        },
+    ],
+    ids=["version 2", "version 1"],
+)
+def test_file_pages_of_a_group_can_be_dropped(files: dict[str, str], tmp_path: Path):
+    version_1 = "memory.limit_in_bytes" in files
+    top = "sys/fs/cgroup/memory/job/" if version_1 else "sys/fs/cgroup/job/"
+    membership = {"proc/self/cgroup": "3:memory:/job\n" if version_1 else "0::/job\n"}
+    (group,) = memory_groups(lay_out(tmp_path, membership | {top + name: text for name, text in files.items()}))
+    assert group.free_bytes() == 500_000_000
+    assert available_bytes([(group.limit_bytes, str(group.folder))]) == 500_000_000

@@ -19,6 +19,7 @@ from advisor.model.target import ScriptExit
 from advisor.model.trial import SERIAL, Stand, Trial, WorkerMix
 from advisor.recommend.balance import after_change, recommend
 from advisor.recommend.flags import site_findings
+from advisor.recommend.margins import stay
 from advisor.recommend.trust import run_findings
 from advisor.recommend.verdict import verdict
 from advisor.report import json, terminal, words
@@ -139,8 +140,17 @@ def test_random_figures_come_with_a_cure():
 @pytest.mark.parametrize(("difference", "spread", "told"), [(0.01, 0.02, False), (0.08, 0.02, True), (0.0, 0.4, True)])
 def test_noise_of_the_machine_is_told_where_it_hides_small_gains(difference: float, spread: float, told: bool):
     noise = Noise(pairs=20, turn_s=0.005, false_difference=difference, spread=spread)
-    found = run_findings(observation((100, [((own(1),), {})])), noise=noise)
+    answers = [stay(SERIAL, "no other mix was faster", measured=True)]
+    found = run_findings(observation((100, [((own(1),), {})])), noise=noise, answers=answers)
     assert ("ADV402" in [each.code for each in found]) == told
+
+
+def test_noise_of_the_machine_is_no_matter_beside_a_large_gain():
+    noise = Noise(pairs=20, turn_s=0.005, false_difference=0.08, spread=0.4)
+    best = builders.wait_bound().sites[0].recommendation
+    assert best is not None
+    assert best.speedup.low > 2
+    assert run_findings(observation((100, [((own(1),), {})])), noise=noise, answers=[best]) == ()
 
 
 def test_what_was_expected_stands_beside_what_was_measured():
@@ -153,6 +163,13 @@ def test_what_was_expected_stands_beside_what_was_measured():
     assert "Predicted from run 1 for 16 threads: 12.0x; measured 10.0x (+20%)." in shown
     (written,) = json.document(known)["sites"][0]["predictions"]
     assert (written["threads_per_process"], written["error"]) == (16, pytest.approx(0.2))
+
+
+def test_a_prediction_promises_no_more_than_the_longest_call_allows():
+    even = recommend(site(NETWORK, recorded=recorded(longest_ratio=1.0)), (), machine(), script_wall_s=10.0)
+    skewed = recommend(site(NETWORK, recorded=recorded(longest_ratio=30.0)), (), machine(), script_wall_s=10.0)
+    assert even.mix.workers > skewed.mix.workers
+    assert skewed.speedup.value <= 60 / 30 < even.speedup.value
 
 
 def test_the_longest_task_is_named_with_the_speed_up_it_allows():

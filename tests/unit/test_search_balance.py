@@ -65,6 +65,17 @@ def test_one_long_task_names_itself_as_the_limit():
     assert found.regret(all_mixes(60)) <= 1.06
 
 
+@pytest.mark.parametrize("skew", [1.0, 2_000.0])
+def test_no_chunk_puts_off_the_end_by_more_than_a_tenth(skew: float):
+    calls = 4_000
+    work = Workload(cpu_s=100e-6, io_s=100e-6, skew=skew)
+    found = run_search(work, calls, budget_s=30)
+    for trial in found.trials:
+        alone_s = max(skew, calls / trial.mix.workers) * work.task_s
+        assert (trial.mix.chunk - 1) * work.task_s <= 0.1 * alone_s
+    assert any(trial.mix.chunk > 1 for trial in found.trials)
+
+
 def test_a_tie_goes_to_fewer_workers():
     found = run_search(Workload(cpu_s=0.05, gil_share=0.0, contention=0.0), 80)
     assert found.advice.mix.workers == 2
