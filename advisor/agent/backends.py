@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from .outline import Turn
+
 if TYPE_CHECKING:
     from .values import Loaded, Value
 
@@ -35,8 +37,22 @@ def call(task: Loaded) -> Value:
 
 
 def call_all(tasks: Sequence[Loaded]) -> list[Any]:
-    """Run a chunk of tasks; what a user's own chunked worker would be."""
-    return [function(*args, **kwargs) for function, args, kwargs in tasks]
+    """Run a chunk of tasks; what a user's own chunked worker would be.
+
+    Turns of one loop run in one go, as they do in the loop: the result of all stands in the first one's place.
+    """
+    results: list[Any] = []
+    for turn, alike in itertools.groupby(tasks, key=_turn_of):
+        if turn is None:
+            results += [function(*args, **kwargs) for function, args, kwargs in alike]
+        else:
+            items = [args[0] for _, args, _ in alike]
+            results += [turn(*items), *[None] * (len(items) - 1)]
+    return results
+
+
+def _turn_of(task: Loaded) -> Turn | None:
+    return task[0] if type(task[0]) is Turn else None
 
 
 class Backend:
@@ -132,6 +148,8 @@ class Processes(Backend):
 
     def run(self, tasks: list[Loaded]) -> list[Any]:
         """Run all; results in order."""
+        if self.chunk > 1 and _turn_of(tasks[0]) is not None:
+            return list(itertools.chain.from_iterable(self.pool.map(call_all, _slices(tasks, self.chunk))))
         return list(self.pool.map(call, tasks, chunksize=self.chunk))
 
 

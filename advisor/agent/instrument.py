@@ -14,10 +14,13 @@ import os
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
+
+from .outline import Plan, compiled
 
 if TYPE_CHECKING:
     from .site import Site
+    from .turns import Turns
 
 # These look at the frame that calls them, or are syntax in disguise.
 _FRAME_BOUND = frozenset({"super", "locals", "globals", "vars", "dir", "eval", "exec", "__import__", "breakpoint"})
@@ -27,15 +30,19 @@ _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _BODY = ("body", "type_params")  # fields of a definition that belong to its own scope; all else to the one around it
 
 NewSite = Callable[..., "Site"]
+NewTurns = Callable[[str], "Turns"]  # given the qualified name of the function around
+Place = tuple[int, int]  # line and column of a loop
 
 
 class _Rewriter(ast.NodeTransformer):
     """Wraps the callee of each call that touches a hot line."""
 
-    def __init__(self, path: str, hot: frozenset[int], new_site: NewSite) -> None:
+    def __init__(self, path: str, hot: frozenset[int], new_site: NewSite, loops: Mapping[Place, NewTurns]) -> None:
+        """`loops` are those to record turn by turn, by their places."""
         self.path = path
         self.hot = hot
         self.new_site = new_site
+        self.planned = loops
         self.scopes: list[_Scope] = []
         self.loops = 0
 
@@ -46,7 +53,7 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(node, ast.For | ast.AsyncFor):
             return self.for_loop(node)
         if isinstance(node, ast.While):
-            return self.parts(node, node._fields, in_loop=True)
+            return self.turns(node, self.parts(node, node._fields, in_loop=True))
         if isinstance(node, _Comprehension):
             return self.comprehension(node)
         if isinstance(node, ast.JoinedStr):
@@ -82,7 +89,18 @@ class _Rewriter(ast.NodeTransformer):
     def for_loop(self, node: ast.For | ast.AsyncFor) -> ast.AST:
         """What a loop iterates over, and its else, are evaluated once: no tasks of the loop."""
         self.parts(node, ["iter", "orelse"])
-        return self.parts(node, ["target", "body"], in_loop=True)
+        return self.turns(node, self.parts(node, ["target", "body"], in_loop=True))
+
+    def turns(self, node: ast.For | ast.AsyncFor | ast.While, visited: ast.AST) -> ast.AST:
+        """A planned loop: `TICK() or ENTER()` before each turn, `OPEN and LEAVE()` after it, however it ends."""
+        new_turns = self.planned.get((node.lineno, node.col_offset))
+        if new_turns is not None:
+            site = new_turns(self.qualname())
+            skip = site.plan["skip"]
+            body = node.body[skip:]
+            last = ast.Try(body=body, handlers=[], orelse=[], finalbody=[_statement(_left(site), node.body[-1])])
+            node.body[skip:] = [_statement(_entered(site), body[0]), ast.copy_location(last, body[0])]
+        return visited
 
     def comprehension(self, node: _Comprehension) -> ast.AST:
         """As a loop; of several `for`, the first one's source is evaluated once."""
@@ -91,7 +109,15 @@ class _Rewriter(ast.NodeTransformer):
         self.parts(first, ["target", "ifs"], in_loop=True)
         for other in others:
             self.parts(other, other._fields, in_loop=True)
-        return self.parts(node, [field for field in node._fields if field != "generators"], in_loop=True)
+        self.parts(node, [field for field in node._fields if field != "generators"], in_loop=True)
+        new_turns = self.planned.get((node.lineno, node.col_offset))
+        if new_turns is not None:
+            site = new_turns(self.qualname())
+            if isinstance(node, ast.DictComp):
+                node.value = _made(site, node.value)
+            else:
+                node.elt = _made(site, node.elt)
+        return node
 
     def call(self, node: ast.Call) -> ast.AST:
         last = node.end_lineno or node.lineno
@@ -135,11 +161,40 @@ class _Rewriter(ast.NodeTransformer):
         return _at(ast.IfExp(test=tick, body=func, orelse=wrap), func)
 
 
+def _entered(site: Turns) -> ast.expr:
+    """`TICK() or ENTER()`."""
+    setattr(builtins, site.tally.tick_name, site.tally.tick)
+    setattr(builtins, site.enter_name, site.enter)
+    return ast.BoolOp(op=ast.Or(), values=[_call(site.tally.tick_name), _call(site.enter_name)])
+
+
+def _left(site: Turns) -> ast.expr:
+    """`OPEN and LEAVE()`."""
+    setattr(builtins, site.open_name, site.open)
+    setattr(builtins, site.leave_name, site.leave)
+    return ast.BoolOp(op=ast.And(), values=[_name(site.open_name), _call(site.leave_name)])
+
+
+def _made(site: Turns, value: ast.expr) -> ast.expr:
+    """`LEAVE(TICK() or ENTER(), value)`: arguments are evaluated in order."""
+    entered = _entered(site)
+    setattr(builtins, site.leave_name, site.element)
+    return _at(ast.Call(func=_name(site.leave_name), args=[entered, value], keywords=[]), value)
+
+
+def _statement(value: ast.expr, where: ast.stmt) -> ast.stmt:
+    return ast.copy_location(ast.Expr(value=_at(value, where)), where)
+
+
+def _call(name: str) -> ast.Call:
+    return ast.Call(func=_name(name), args=[], keywords=[])
+
+
 def _name(text: str) -> ast.Name:
     return ast.Name(id=text, ctx=ast.Load())
 
 
-def _at(node: ast.expr, where: ast.expr) -> ast.expr:
+def _at(node: ast.expr, where: ast.AST) -> ast.expr:
     """Give what is new in `node` the place of `where`, so that tracebacks show the user's lines."""
     for part in ast.walk(node):
         if not hasattr(part, "lineno") and isinstance(part, ast.expr):
@@ -157,10 +212,21 @@ def _is_simple(node: ast.expr) -> bool:
 class Instrumenter:
     """Compiles hot files with the recorder in, and knows the way back to the user's own code."""
 
-    def __init__(self, hot_lines: Mapping[str, Iterable[int]], new_site: NewSite) -> None:
-        """`hot_lines` maps an absolute path to its hot lines; `new_site(**where)` makes a recorder site."""
+    def __init__(
+        self,
+        hot_lines: Mapping[str, Iterable[int]],
+        new_site: NewSite,
+        loops: Mapping[str, Iterable[Plan]] | None = None,
+        new_turns: Callable[..., Turns] | None = None,
+    ) -> None:
+        """`hot_lines` maps an absolute path to its hot lines, `loops` to the loops whose turns are to be recorded.
+
+        `new_site(**where)` makes a recorder site, `new_turns(plan, make, **where)` one for the turns of a loop.
+        """
         self.hot = {path: frozenset(lines) for path, lines in hot_lines.items()}
+        self.loops = {path: tuple(plans) for path, plans in (loops or {}).items()}
         self.new_site = new_site
+        self.new_turns = new_turns
         self.plain_code: dict[int, tuple[types.CodeType, types.CodeType]] = {}
 
     def compile(self, source: bytes | str, path: str) -> types.CodeType:
@@ -170,12 +236,34 @@ class Instrumenter:
         if not hot:
             return plain
         try:
-            tree = _Rewriter(os.path.abspath(path), hot, self.new_site).visit(ast.parse(source, path))
+            loops = self.loops_of(source, path)
+            tree = _Rewriter(os.path.abspath(path), hot, self.new_site, loops).visit(ast.parse(source, path))
             code: types.CodeType = compile(cast("ast.Module", tree), path, "exec", dont_inherit=True)
             self._pair(code, plain)
         except (SyntaxError, RecursionError, ValueError):  # too deep to rewrite, or not to be paired: run it as it is
             return plain
         return code
+
+    def loops_of(self, source: bytes | str, path: str) -> dict[Place, NewTurns]:
+        """The planned loops of a file by their places, each as a maker of its site."""
+        plans = self.loops.get(os.path.abspath(path)) or self.loops.get(os.path.realpath(path)) or ()
+        new_turns = self.new_turns
+        if new_turns is None:
+            return {}
+
+        def maker(plan: Plan) -> NewTurns:
+            def make(space: dict[str, Any]) -> Callable[..., Any]:
+                return compiled(source, path, plan, space)
+
+            def new(function: str) -> Turns:
+                return new_turns(
+                    plan, make, file=os.path.abspath(path), line=plan["line"], end_line=plan["end_line"],
+                    column=plan["column"], function=function, callee="(loop)", in_loop=True, kind="loop",
+                )  # fmt: skip
+
+            return new
+
+        return {(plan["line"], plan["column"]): maker(plan) for plan in plans}
 
     def hot_lines_of(self, path: str) -> frozenset[int]:
         """Hot lines of the file `path`, by its own name or that of what it links to."""

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .site import Site
+from .turns import Turns
 
 if TYPE_CHECKING:
     from .effects import Effects
+    from .outline import Plan
     from .values import Function, Value
 
 _PART = 1 / 3  # of what is left of the allowance, for each site
@@ -68,6 +70,12 @@ class Recorder:
     def new_site(self, **where: Value) -> Site:
         """Register a site; the instrumenter and the pools call this."""
         site = Site(self, where)
+        self.sites[site.id] = site
+        return site
+
+    def new_turns(self, plan: Plan, make: Callable[[dict[str, Value]], Function], **where: Value) -> Turns:
+        """Register a loop whose turns are recorded; `make(globals)` gives it as a function."""
+        site = Turns(self, where, plan, make)
         self.sites[site.id] = site
         return site
 

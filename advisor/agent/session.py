@@ -37,7 +37,10 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
     effects = Effects()
     effects.install()
     recorder = Recorder(effects, config["allowance_s"], is_own)
-    instrumenter = Instrumenter(_by_file(config["hot"]), recorder.new_site)
+    loops: dict[str, list[dict[str, Any]]] = {}
+    for plan in config["loops"]:
+        loops.setdefault(plan["file"], []).append(plan)
+    instrumenter = Instrumenter(_by_file(config["hot"]), recorder.new_site, loops, recorder.new_turns)
     instrumenter.install()
     pools.Pools(recorder, is_own).install()
     os.register_at_fork(after_in_child=lambda: _in_forked_child(recorder, channel))
@@ -170,6 +173,7 @@ def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
         "mutated": sorted(site.marks.mutated),
         "grown": sorted(site.marks.grown),
         "own": sorted(site.marks.own),
+        "draws": site.draws,
         "fed": sorted(site.marks.fed) if site.most_inside <= 1 else [],
         "reads": sorted(site.marks.reads),
         "revisited": sorted(site.marks.revisited),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from .recorder import Recorder
-    from .values import Arguments, Function, Keywords, Value
+    from .values import Arguments, Function, Keywords, Loaded, Value
 
 WITNESS_CALLS = 4  # calls whose arguments, globals and files are compared before and after
 OFF_AFTER_CALLS = 2_000  # a site called this often ...
@@ -73,6 +73,12 @@ class Site:
         self.witnessed = 0
         self.digesting = True
         self.mapped: Site | None = None
+        self.draws = False
+
+    @property
+    def mean_s(self) -> float:
+        """Traced seconds of a call."""
+        return self.traced_s / self.tally.calls if self.tally.calls else 0.0
 
     # --- the path of every call -------------------------------------------------------------------
 
@@ -151,14 +157,18 @@ class Site:
         return result
 
     def before(
-        self, index: int, function: Function, args: Arguments, kwargs: Keywords
+        self, index: int, function: Function, args: Arguments, kwargs: Keywords, watched: Loaded | None = None
     ) -> tuple[Task | None, Witness | None, int | None]:
-        """Record what is known before the call: task, witness and bytes written so far, where it is chosen."""
+        """Record what is known before the call: task, witness and bytes written so far, where it is chosen.
+
+        `watched` is what the witness looks at where that is not the call itself.
+        """
         if self.target is None:
             self.target = function
             self.allowance = self.recorder.allowance.part()
         began = time.thread_time()
-        witness = self.witness(function, args, kwargs)
+        self.draws = self.draws or any(type(arg) is types.GeneratorType for arg in args)
+        witness = self.witness(*(watched or (function, args, kwargs)))
         slot = self.sample.choose()
         allowance = self.allowance
         task = None

@@ -23,6 +23,7 @@ Look = tuple[str, Callable[[], object], object, Snapshot]
 """A thing that is watched: its name, how to read it, the object it belongs to, and how it was."""
 
 _GLOBAL = "global "
+VARIABLE = "variable "  # begins the name of what a turn of a loop is given
 _HELD_BYTES = 1_000_000  # larger things are not kept alive to be recognised
 _MET = 8  # objects of each argument that are recognised when they come again
 _RECENT_RESULTS = 8
@@ -94,7 +95,8 @@ def _given(function: Function, args: Arguments, kwargs: Keywords) -> Iterator[tu
     if bound is not None and not isinstance(bound, (types.ModuleType, type)):
         yield "self", bound
     yield from ((f"argument {place + 1}", value) for place, value in enumerate(args))
-    yield from ((f"argument {name!r}", value) for name, value in kwargs.items())
+    for name, value in kwargs.items():
+        yield (name if name.startswith(VARIABLE) else f"argument {name!r}"), value
 
 
 def _always(value: Value) -> Callable[[], Value]:

@@ -45,7 +45,8 @@ def match(stacks: Sequence[Stack], recorded: Iterable[RecordedSite]) -> dict[str
 def _by_line(sites: Iterable[RecordedSite]) -> dict[tuple[str, int], list[RecordedSite]]:
     table: dict[tuple[str, int], list[RecordedSite]] = defaultdict(list)
     for site in sites:
-        for line in range(site.line, site.end_line + 1):
+        first = site.outline.first_line if site.outline is not None else site.line  # of a loop, what runs once a turn
+        for line in range(first, site.end_line + 1):
             table[site.file, line].append(site)
     return table
 

@@ -44,6 +44,8 @@ def assess(  # noqa: PLR0911  # one way out a judgement
     state = shared_state(recorded)
     mutated = tuple(f"the calls change {name}" for name in state.changed)
     effects = () if replay == "all" else _effects(recorded.effects) + _unseen_traffic(recorded, ledger)
+    if recorded.draws:
+        effects += ("it is given a generator, which it uses up: there is nothing left to run it again with",)
     if replay == "none" and recorded.safe_requests:
         effects += (f"it sends requests ({recorded.safe_requests} times), and --replay-effects=none was given",)
     if dependent:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from advisor.analyse import source
 from advisor.analyse.flow import MUTATORS
+from advisor.analyse.turns import turn_function
 from advisor.model.recording import RecordedSite
 
 _LOCKS = frozenset({"lock", "rlock", "mutex", "sem", "semaphore", "cond", "condition"})
@@ -21,7 +22,7 @@ _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 MOST_FUNCTIONS = 20
 """Functions of one file that are followed from a callee."""
 _ARGUMENT = re.compile(r"argument (\d+)")
-_PLACE = re.compile(r"^(?:global |enclosing variable |argument )?'?([\w.]+)")
+_PLACE = re.compile(r"^(?:global |enclosing variable |argument |variable )?'?([\w.]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,8 @@ def shared_state(recorded: RecordedSite) -> SharedState:
     """Both witnesses together. Random state is left out: it decides which figures come, not whether they are right."""
     writes = tuple(_writes(recorded))
     loose = [write for write in writes if write.reads_back and not write.guarded]
-    counted = {write.place for write in loose if "self" in recorded.revisited or not write.on_self}
+    same_self = not {"self", "variable self"}.isdisjoint(recorded.revisited)
+    counted = {write.place for write in loose if same_self or not write.on_self}
     seen = [name for name in recorded.mutated if not is_random(name)]
     guarded = {name for name in seen if _is_guarded(_place(name), writes)}
     grown = {name for name in (*recorded.grown, *recorded.by_key) if _place(name) not in counted}
@@ -94,7 +96,8 @@ def _writes(recorded: RecordedSite) -> Iterator[_Write]:
     """What the callee sets, and what functions of the same file that it calls by name do."""
     if recorded.callee_file is None or recorded.callee_line is None:
         return
-    function = source.function_at(recorded.callee_file, recorded.callee_line)
+    place = recorded.callee_file, recorded.callee_line
+    function = source.function_at(*place) if recorded.outline is None else turn_function(recorded.outline)
     todo, done = [function] if function is not None else [], list[source.Function]()
     while todo and len(done) < MOST_FUNCTIONS:
         current = todo.pop(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import linecache
 import tokenize
+from collections.abc import Sequence
 from functools import cache
 
 from advisor.model.recording import RecordedSite
@@ -103,9 +104,27 @@ def outer_loop_lines(file: str, line: int) -> range | None:
     return _lines(min(ours, key=lambda node: node.lineno)) if ours else None
 
 
+@cache
+def loops_around(file: str, line: int) -> tuple[Loop, ...]:
+    """The loops of one function whose turns run `line`, the outermost first; what a loop goes through is no turn."""
+    function = max((_first_line(node) for node in functions(file) if line in _lines(node)), default=0)
+    found = [
+        node for node in parents(file)
+        if isinstance(node, Loop) and node.lineno >= function and any(line in _lines(part) for part in _turn(node))
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda node: (node.lineno, -(node.end_lineno or 0), node.col_offset)))
+
+
+def _turn(loop: Loop) -> Sequence[ast.stmt | ast.expr]:
+    """What runs once a turn."""
+    if isinstance(loop, LoopStatement):
+        return loop.body
+    return [loop.key, loop.value] if isinstance(loop, ast.DictComp) else [loop.elt]
+
+
 def _first_line(node: Function) -> int:
     return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
 
 
-def _lines(node: ast.stmt) -> range:
+def _lines(node: ast.stmt | ast.expr) -> range:
     return range(node.lineno, (node.end_lineno or node.lineno) + 1)

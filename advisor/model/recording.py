@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from advisor.model.outline import Outline
 from advisor.model.target import ScriptExit
 from advisor.model.trial import WorkerMix
 
@@ -36,9 +37,10 @@ class RecordedSite:
     changed between them, `reads` the globals that the callee reads, itself or by the user's functions that it calls,
     `revisited` those of "self" and the arguments ("argument 1") of which an object came more than once.
     `unevenness` is the relative standard deviation of the sampled calls' traced seconds, `longest_ratio` the longest
-    one over their mean, the first call left out; None where not known.
-    `safe_requests` counts HTTP requests that only read. `callee_name` is the qualified name of the callee's code.
-    `current` is the pool the script runs the calls on today.
+    one over their mean, the first call left out; None where not known. `draws` says that calls are given a generator,
+    which they use up. `safe_requests` counts HTTP requests that only read. `callee_name` is the qualified name of the
+    callee's code. `current` is the pool the script runs the calls on today. `outline` is the loop as a function, where
+    the site is one and its calls are turns.
     """
 
     id: str
@@ -63,6 +65,7 @@ class RecordedSite:
     result_bytes: float = 0.0
     pickle_s: float = 0.0
     reused_results: int = 0
+    draws: bool = False
     mutated: tuple[str, ...] = ()
     grown: tuple[str, ...] = ()
     by_key: tuple[str, ...] = ()
@@ -73,6 +76,7 @@ class RecordedSite:
     safe_requests: int = 0
     effects: tuple[Effect, ...] = ()
     current: WorkerMix | None = None
+    outline: Outline | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

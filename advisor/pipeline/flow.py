@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.analyse.loops import hot_loops
 from advisor.analyse.sites import build, hot_lines, import_seconds
 from advisor.errors import EXIT_INTERRUPTED, AdvisorError, TargetError
 from advisor.model.advice import Advice, Baseline
@@ -138,6 +139,7 @@ class _Run:
             hot=tuple((line.file, line.line) for line in hot),
             wall_s=observation.wall_s,
             replay_effects=self.options.replay_effects,
+            loops=hot_loops(observation),
         )
         self.progress.step("record", observation.wall_s)
         try:

@@ -16,7 +16,7 @@ from advisor.model.site import Site
 from advisor.model.trial import SERIAL, Trial
 from advisor.recommend.balance import current_mix
 from advisor.recommend.overhead import overhead_findings
-from advisor.recommend.trust import busy_machine, not_representative, representative
+from advisor.recommend.trust import busy_machine, module_names, not_representative, representative
 
 STANDS_STILL = 0.5
 """A trial that timed out with less than this part of serial's CPU time for the same tasks was not slow: it waited."""
@@ -37,6 +37,7 @@ def site_findings(
         *_outcomes(trials),
         *_unsendable(site),
         *not_representative(site, trials),
+        *module_names(site, trials),
         *busy_machine(site, trials, machine),
     )
     return tuple(sorted(found, key=lambda finding: finding.code))

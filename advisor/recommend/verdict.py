@@ -49,7 +49,7 @@ def verdict(
 def name_of(site: Site) -> str:
     """Name a site for people: "`fetch` (scraper.py:12)", or "the loop in `main` (scraper.py:12)" for other code."""
     place = f"({Path(site.file).name}:{site.line})"
-    if site.kind == "inline":
+    if site.kind in ("inline", "loop"):
         what = {"(loop)": "the loop", EVENT_LOOP: "the event loop"}.get(site.callee, "the code")
         where = f" in `{site.function}`" if site.function != "<module>" else ""
         return f"{what}{where} {place}"
@@ -78,7 +78,22 @@ def _of_site(site: Site, advice: Recommendation) -> str:
             f"{change}: predicted {factor(advice.speedup)}, the script {_digits(advice.script_speedup.value)}x, "
             f"not measured{_why_not(site)}; {_it(site)}."
         )
-    return f"{change}: {factor(advice.speedup)}, the script {_digits(advice.script_speedup.value)}x; {_it(site)}."
+    gain = f"{factor(advice.speedup)}, the script {_digits(advice.script_speedup.value)}x"
+    return f"{change}: {gain}; {_it(site)}.{_into_a_function(site)}"
+
+
+def _into_a_function(site: Site) -> str:
+    """What a turn of a loop would be given and give back, were it a function."""
+    loop = site.recorded.outline if site.recorded is not None else None
+    if loop is None:
+        return ""
+    given = f" of {_names(loop.items)}" if loop.items else ""
+    back = f" that gives back what goes into {_names(loop.outs)}" if loop.outs else ""
+    return f" Make a turn of it a function{given}{back} first."
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _keep(site: Site, advice: Recommendation, today: WorkerMix) -> str:
@@ -86,7 +101,7 @@ def _keep(site: Site, advice: Recommendation, today: WorkerMix) -> str:
         return f"Keep {name_of(site)} on {today}: {advice.reason}."
     match site.safety.status:
         case "dependent":
-            why = "cannot be shared out, as each call needs the one before"
+            why = f"cannot be shared out, as each {'call' if site.recorded else 'turn'} needs the one before"
         case "unsafe" if PAUSE in site.safety.reasons:
             return f"Stay serial: {name_of(site)} {advice.reason.removeprefix('it ')}."
         case "unsafe":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from advisor.errors import StageError
+from advisor.model.outline import Outline
 from advisor.model.recording import Recording
 from advisor.model.target import Replay, ScriptExit, Target
 from advisor.record import wire
@@ -31,11 +32,15 @@ _COUNTING_COST_AT_LEAST_S = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPlan:
-    """What run 2 is to do: `hot` lines as (absolute path, line), the first run's seconds, the user's consent."""
+    """What run 2 is to do: `hot` lines as (absolute path, line), loops to record turn by turn, the user's consent.
+
+    `wall_s` are the first run's seconds.
+    """
 
     hot: tuple[tuple[str, int], ...]
     wall_s: float
     replay_effects: Replay = "safe"
+    loops: tuple[Outline, ...] = ()
 
     def config(self, target: Target) -> dict[str, Any]:
         """The agent's configuration."""
@@ -46,6 +51,7 @@ class RecordPlan:
             "argv": list(target.argv),
             "roots": list(target.roots),
             "hot": [list(place) for place in self.hot],
+            "loops": [asdict(loop) for loop in self.loops],
             "allowance_s": max(_RECORDING_AT_LEAST_S, self.wall_s * _RECORDING_SHARE),
             "counts_s": max(_COUNTING_AT_LEAST_S, self.wall_s * _COUNTING_SHARE),
             "counts_cost_s": max(_COUNTING_COST_AT_LEAST_S, self.wall_s * _COUNTING_COST_SHARE),
@@ -70,7 +76,7 @@ def record(target: Target, plan: RecordPlan, stdin: int | None, folder: Path) ->
     except BaseException:
         process.end(grace_s=0)
         raise
-    return wire.recording(message, ScriptExit()), process
+    return wire.recording(message, ScriptExit(), plan.loops), process
 
 
 def _last_line(file: Path) -> str:

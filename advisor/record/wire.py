@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from advisor.model.outline import Outline
 from advisor.model.recording import Effect, FunctionCount, RecordedSite, Recording
 from advisor.model.target import ScriptExit
 from advisor.model.trial import WorkerMix
 
 
-def recording(message: dict[str, Any], exit_: ScriptExit) -> Recording:
-    """The Recording of the agent's "recorded" message. Raises KeyError or TypeError for a message of another shape."""
-    sites = tuple(_site(raw) for raw in message["sites"])
+def recording(message: dict[str, Any], exit_: ScriptExit, loops: Iterable[Outline] = ()) -> Recording:
+    """The Recording of the agent's "recorded" message; `loops` are those whose turns it was to record.
+
+    Raises KeyError or TypeError for a message of another shape.
+    """
+    known = {(loop.file, loop.line, loop.column): loop for loop in loops}
+    sites = tuple(_site(raw, known) for raw in message["sites"])
     return Recording(
         exit=exit_,
         wall_s=message["wall_s"],
@@ -25,8 +31,9 @@ def recording(message: dict[str, Any], exit_: ScriptExit) -> Recording:
     )
 
 
-def _site(raw: dict[str, Any]) -> RecordedSite:
+def _site(raw: dict[str, Any], loops: Mapping[tuple[str, int, int], Outline]) -> RecordedSite:
     effects = tuple(Effect(**effect) for effect in raw["effects"])
     current = None if raw["current"] is None else WorkerMix(**raw["current"])
     names = {field: tuple(raw[field]) for field in ("mutated", "grown", "by_key", "own", "fed", "reads", "revisited")}
-    return RecordedSite(**{**raw, **names, "effects": effects, "current": current})
+    outline = loops.get((raw["file"], raw["line"], raw["column"])) if raw["kind"] == "loop" else None
+    return RecordedSite(**{**raw, **names, "effects": effects, "current": current, "outline": outline})
