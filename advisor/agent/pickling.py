@@ -9,6 +9,8 @@ import types
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from .outline import Turn
+
 if TYPE_CHECKING:
     from .values import Arguments, Function, Keywords
 
@@ -70,6 +72,8 @@ def _callee(function: Function) -> Iterator[tuple[str, object]]:
     bound = getattr(function, "__self__", None)
     if bound is not None and not isinstance(bound, types.ModuleType):
         yield "self", bound
+    elif isinstance(function, Turn):  # what a turn of a loop reads, and could not find in another process
+        yield from ((f"variable {name}", function.fixed[name]) for name in function.sent if name in function.fixed)
     elif isinstance(function, functools.partial):
         yield from _callee(function.func)
         yield from ((f"partial argument {place + 1}", value) for place, value in enumerate(function.args))

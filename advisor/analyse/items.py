@@ -121,7 +121,9 @@ def _fetched(loop: ast.While) -> Head | None:
     sources = read_in(first.value)
     if not body:
         return None
-    fed = next((node for part in body for node in ast.walk(part) if _is_path(node, first.value)), None)
+    nodes = [node for part in body for node in ast.walk(part)]
+    done = {node.value for node in nodes if isinstance(node, ast.Attribute) and node.attr == "task_done"}
+    fed = next((node for node in nodes if node not in done and _is_path(node, first.value)), None)
     if fed is not None:
         name = ", ".join(sorted(sources))
         line = getattr(fed, "lineno", loop.lineno)

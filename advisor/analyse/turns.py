@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from advisor.analyse import source
 from advisor.analyse.items import Head, NoItemsError, head_of
+from advisor.analyse.keyed import Keyed
 from advisor.analyse.names import Uses, uses_of
-from advisor.analyse.sums import is_sum, sums_by_key
+from advisor.analyse.sums import is_sum
 from advisor.analyse.touches import Touch, touches
 from advisor.model.outline import Outline, Refusal, Start
 
@@ -140,7 +141,7 @@ class _Body:
             return _of_attribute(name, changes, reads)
         keys = {touch.key for touch in changes}
         read = next((touch for touch in reads if touch.key not in keys), None)
-        if read is None and sums_by_key(name, self.head.body):
+        if read is None and Keyed(name, self.head.body).is_put_together():
             return ""
         read = read or (*reads, *changes)[0]
         return _read_back(name, read, changes[0])
@@ -191,7 +192,9 @@ class _Body:
             name: _start(found[name,])
             for name in names
             if all(path == (name,) for path in found if path[0] == name)
-            and not any(self.head.comes_once(each.path, each.key) for each in found[name,] if each.how == "element")
+            and not any(
+                self.head.comes_once(each.path, each.key) for each in found[name,] if each.how in ("element", "sum")
+            )
         }
 
     def read_elsewhere(self, scope: source.Function | None) -> set[str]:
@@ -219,7 +222,8 @@ def _start(found: Sequence[Touch]) -> Start:
     if hows <= {"add", "size"}:
         return "empty"
     deep = any(len(touch.key) > 1 for touch in found)
-    return "neutral" if deep or "set" not in hows else "slots"
+    filled = next((touch for touch in found if touch.how in ("set", "sum")), None)
+    return "neutral" if deep or filled is None or filled.how == "sum" else "slots"
 
 
 def _is_collected(found: Sequence[Touch]) -> bool:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import psutil
 
+from advisor.analyse import source as source_trees
+from advisor.analyse.turns import outline
+from advisor.model.outline import Outline
 from advisor.model.recording import RecordedSite, Recording
 from advisor.model.target import Replay, Target
 from advisor.model.trial import SERIAL, Trial, TrialRequest, WorkerMix
@@ -27,6 +30,7 @@ PROCESSES = WorkerMix(backend="processes", processes=2)
 HYBRID = WorkerMix(backend="hybrid", processes=2, threads_per_process=2)
 MIXES = (SERIAL, THREADS, PROCESSES, HYBRID)
 HOT = "# hot"
+TURNS = "# turns"
 
 
 @dataclass
@@ -86,13 +90,18 @@ def staged(
     *,
     replay_effects: Replay = "safe",
 ) -> Iterator[Staged]:
-    """Record `source`, whose hot lines (also in modules beside it) end in `# hot`; then its stage; then its end."""
+    """Record `source`, whose hot lines (also in modules beside it) end in `# hot`; then its stage; then its end.
+
+    Loops whose first line ends in `# turns` are recorded turn by turn.
+    """
     script = folder / "script.py"
     script.write_text(textwrap.dedent(source))
     target = Target(python=sys.executable, script=str(script), roots=(str(folder),))
     held = folder / "held back"
     held.mkdir()
-    plan = RecordPlan(hot=tuple(_hot_lines(folder)), wall_s=WALL_S, replay_effects=replay_effects)
+    plan = RecordPlan(
+        hot=tuple(_hot_lines(folder)), wall_s=WALL_S, replay_effects=replay_effects, loops=tuple(_loops(str(script)))
+    )
     recording, process = record(target, plan, subprocess.DEVNULL, held)
     result = Staged(recording, process, held)
     try:
@@ -103,8 +112,16 @@ def staged(
             result.exit_code = process.end()
 
 
+def _loops(file: str) -> Iterator[Outline]:
+    for node in source_trees.parents(file):
+        if isinstance(node, source_trees.Loop) and source_trees.text(file, node.lineno).endswith(TURNS):
+            found = outline(file, node)
+            assert isinstance(found, Outline), found
+            yield found
+
+
 def _hot_lines(folder: Path) -> Iterator[tuple[str, int]]:
     for file in folder.glob("*.py"):
         for number, line in enumerate(file.read_text().splitlines(), 1):
-            if line.endswith(HOT):
+            if line.endswith((HOT, TURNS)):
                 yield str(file), number

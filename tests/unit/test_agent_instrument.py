@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import contextlib
 import functools
@@ -12,6 +13,7 @@ import textwrap
 import traceback
 import types
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,10 @@ from advisor.agent.effects import Effects
 from advisor.agent.instrument import Instrumenter
 from advisor.agent.recorder import Recorder
 from advisor.agent.site import OFF_AFTER_CALLS, Site
+from advisor.agent.turns import Turns
+from advisor.analyse import source as source_trees
+from advisor.analyse.turns import outline
+from advisor.model.outline import Outline
 
 PATH = "/somewhere/script.py"
 
@@ -321,6 +327,127 @@ def test_instrumented_code_does_what_plain_code_does(recorder: Recorder, name: s
     assert recorder.sites or name in ("f-strings", "exec")
     recorder.recording = False
     assert outcome(made) == plain
+
+
+LOOPS = {
+    "sums and lists": """
+        total, out = 0, []
+        for x in range(20):
+            if x % 3 == 0:
+                continue
+            total += x
+            out.append([x * k for k in range(2)])
+        result = total, out, x
+    """,
+    "errors": """
+        for x in range(5):
+            try:
+                log.append(10 // (x - 2))
+            except ZeroDivisionError:
+                log.append('zero')
+        for x in (1, 0):
+            log.append(1 / x)
+    """,
+    "in a handler": """
+        try:
+            1 / 0
+        except ZeroDivisionError as error:
+            for x in range(3):
+                log.append((x, str(error)))
+    """,
+    "functions and recursion": """
+        def walk(depth):
+            seen = []
+            for x in range(2):
+                seen.append((depth, x))
+                if depth:
+                    seen.extend(walk(depth - 1))
+            return seen
+        result = walk(3)
+    """,
+    "generators left early": """
+        squares = (x * x for x in range(10))
+        result = next(squares), next(squares)
+        squares.close()
+        result += ({k: v for k, v in zip('ab', range(2))}, {x % 2 for x in range(5)}, list(x for x in 'abc'))
+    """,
+    "private names": """
+        class A:
+            def __init__(self):
+                self.__k = 3
+            def run(self, xs):
+                out = []
+                for x in xs:
+                    out.append(self.__k * x)
+                return out
+        result = A().run(range(4))
+    """,
+    "while": """
+        queue, out, i = [3, 2, 1], [], 0
+        while queue:
+            n = queue.pop()
+            out.append(n)
+        while i < 3:
+            out.append(i)
+            i += 1
+        else:
+            log.append('else')
+        result = out, i
+    """,
+    "definitions inside": """
+        made = []
+        for x in range(3):
+            def f(y, x=x):
+                return x + y
+            class C:
+                z = x
+            made.append((f(1), C.z, (lambda: x)()))
+        result = made
+    """,
+    "many turns": "out = 0\nfor x in range(9000):\n    out += x\nresult = out",
+    "one line": "out = []\nfor x in range(3): out.append(x)\nresult = out",
+}
+
+
+def planned(source: str, folder: Path) -> tuple[dict[str, Any], ...]:
+    """Every loop of the source that can be recorded turn by turn."""
+    file = folder / "script.py"
+    file.write_text(source, encoding="utf-8")
+    loops = [node for node in ast.walk(ast.parse(source)) if isinstance(node, source_trees.Loop)]
+    here = {(node.lineno, node.col_offset) for node in loops}
+    nodes = [node for node in source_trees.parents(str(file)) if isinstance(node, source_trees.Loop)]
+    found = [outline(str(file), node) for node in nodes if (node.lineno, node.col_offset) in here]
+    return tuple(asdict(loop) | {"file": PATH} for loop in found if isinstance(loop, Outline))
+
+
+@pytest.mark.parametrize("name", [*LOOPS, *SNIPPETS])
+def test_loops_recorded_turn_by_turn_do_what_plain_ones_do(recorder: Recorder, name: str, tmp_path: Path) -> None:
+    source = textwrap.dedent(LOOPS.get(name) or SNIPPETS[name])
+    plans = planned(source, tmp_path)
+    hot = range(1, source.count("\n") + 2)
+    made = Instrumenter({PATH: hot}, recorder.new_site, {PATH: plans}, recorder.new_turns).compile(source, PATH)
+    plain = outcome(compile(source, PATH, "exec", dont_inherit=True))
+    assert outcome(made) == plain
+    assert plans or name in SNIPPETS
+    for site in recorder.sites.values():
+        assert not (isinstance(site, Turns) and (site.open or site.inside or site.failed))
+    recorder.recording = False
+    assert outcome(made) == plain
+
+
+def test_every_turn_is_counted_and_some_are_kept(recorder: Recorder, tmp_path: Path) -> None:
+    source = "k = 2\nout = []\nfor x in range(9000):\n    out.append(x * k)\nout += [y + k for y in range(50)]\n"
+    plans = planned(source, tmp_path)
+    instrumenting = Instrumenter({PATH: [4]}, recorder.new_site, {PATH: plans}, recorder.new_turns)
+    exec(instrumenting.compile(source, PATH), {})
+    recorder.stop()
+    loop, comprehension = (site for site in recorder.sites.values() if isinstance(site, Turns))
+    assert (loop.tally.calls, comprehension.tally.calls) == (9000, 50)
+    turn, (item,), _ = loop.sample.tasks[3].load()
+    assert turn(item) == {"out": [2 * item]}
+    assert turn(1, 2, 3) == {"out": [2, 4, 6]}
+    turn, _, _ = comprehension.sample.tasks[0].load()
+    assert turn(1, 2) == [3, 4]
 
 
 @pytest.mark.parametrize("name", SNIPPETS)

@@ -1,0 +1,207 @@
+"""Loops as functions of their items: what a turn is given and gives back, and which line says that it cannot be one."""
+
+# ruff: noqa: E501, ISC004  # a script a line is easier to compare than one over many
+
+from __future__ import annotations
+
+import ast
+import itertools
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from advisor.analyse import source
+from advisor.analyse.turns import outline
+from advisor.model.outline import Outline, Refusal
+
+numbers = itertools.count()
+
+
+def found(text: str, folder: Path, *, place: int = 0) -> Outline | Refusal:
+    """The loop number `place` of the source, by line."""
+    file = folder / f"job{next(numbers)}.py"
+    file.write_text(textwrap.dedent(text), encoding="utf-8")
+    loops = [node for node in ast.walk(source.tree(str(file)) or ast.Module()) if isinstance(node, source.Loop)]
+    loops.sort(key=lambda loop: (loop.lineno, loop.col_offset))
+    return outline(str(file), loops[place])
+
+
+# name -> (source, items, accumulators with their starts, fixed, outs)
+INDEPENDENT = {
+    "a sum": (
+        "total = 0\nfor x in data:\n    y = x * 2\n    total += y\nprint(total)\n",
+        ("x",), {"total": "value"}, (), ("total",),
+    ),
+    "a sum written out": (
+        "for x in data:\n    total = total + x * scale\nscale = 2\nprint(total)\n",
+        ("x",), {"total": "value"}, ("scale",), ("total",),
+    ),
+    "the largest": (
+        "for x in data:\n    v = x * x\n    if best is None or v > best:\n        best, arg = v, x\nprint(best, arg)\n",
+        ("x",), {"best": "value"}, (), ("arg", "best"),
+    ),
+    "the largest by max": ("for x in data:\n    best = max(best, x)\n", ("x",), {"best": "value"}, (), ("best",)),
+    "results in a list": (
+        "for x in data:\n    out.append(x + 1)\n    if x == 3:\n        continue\n    others.extend([x])\n",
+        ("x",), {"out": "empty", "others": "empty"}, (), ("others", "out"),
+    ),
+    "how many there are is no matter": (
+        "for x in data:\n    out.append(x)\n    print(len(out))\n", ("x",), {"out": "empty"}, (), ("out",),
+    ),
+    "counts": (
+        "for w in words:\n    counts[w] = counts.get(w, 0) + 1\n", ("w",), {"counts": "slots"}, (), ("counts",),
+    ),
+    "counts seeded": (
+        "for w in words:\n    if w not in counts:\n        counts[w] = 0\n    counts[w] += 1\n",
+        ("w",), {"counts": "slots"}, (), ("counts",),
+    ),
+    "two counts in one mapping": (
+        "for w in words:\n    n[w] = n.get(w, 0) + 1\n    n['all'] = n.get('all', 0) + 1\n",
+        ("w",), {"n": "slots"}, (), ("n",),
+    ),
+    "groups": (
+        "for k, v in pairs:\n    groups.setdefault(k, []).append(v)\n",
+        ("k", "v"), {"groups": "neutral"}, (), ("groups",),
+    ),
+    "a cache that is pure": (
+        "for x in data:\n    if x in cache:\n        y = cache[x]\n    else:\n        y = x * x\n        cache[x] = y\n"
+        "    out.append(y)\n",
+        ("x",), {"cache": "slots", "out": "empty"}, (), ("cache", "out"),
+    ),
+    "places of a row": (
+        "def job(n, a):\n    out = [0] * n\n    for i in range(n):\n        out[i] = a[i] + a[i - 1]\n    return out\n",
+        ("i",), {"out": "slots"}, ("a",), ("out",),
+    ),
+    "a picture made from another": (
+        "def blur(img, h, w):\n    out = new(h, w)\n    for i in range(1, h):\n        for j in range(1, w):\n"
+        "            out[i][j] = img[i][j] + img[i - 1][j]\n    return out\n",
+        ("i",), {"out": "neutral"}, ("img", "w"), ("out",),
+    ),
+    "rows changed in place, each by itself": (
+        "def double(grid, h, w):\n    for i in range(h):\n        row = grid[i]\n        for j in range(w):\n"
+        "            row[j] = row[j] * 2\n",
+        ("i",), {}, ("grid", "w"), (),
+    ),
+    "each key of a mapping": (
+        "table = {}\nfor key in table:\n    table[key] = table[key] * 2\n", ("key",), {}, ("table",), (),
+    ),
+    "set before it is read": (
+        "for x in data:\n    if x:\n        y = 1\n    else:\n        y = 2\n    out.append(y)\n",
+        ("x",), {"out": "empty"}, (), ("out",),
+    ),
+    "the last one is used after the loop": (
+        "for x in data:\n    y = x + 1\nprint(y)\n", ("x",), {}, (), ("y",),
+    ),
+    "errors caught inside": (
+        "for a, (b, *c) in pairs:\n    try:\n        v = int(a)\n    except ValueError as error:\n        v = 0\n    out.append(v)\n",
+        ("a", "b", "c"), {"out": "empty"}, (), ("out",),
+    ),
+    "a break of an inner loop": (
+        "for x in data:\n    y = 0\n    for y in x:\n        if y:\n            break\n    out.append(y)\n",
+        ("x",), {"out": "empty"}, (), ("out",),
+    ),
+    "a queue worked off": (
+        "while queue:\n    job = queue.pop()\n    out.append(job * 2)\n", ("job",), {"out": "empty"}, (), ("out",),
+    ),
+    "a queue with a last item": (
+        "while True:\n    job = q.get()\n    if job is None:\n        break\n    out.append(job)\n    q.task_done()\n",
+        ("job",), {"out": "empty"}, (), ("out",),
+    ),
+    "a while that counts": (
+        "i = 0\nn = 3\nwhile i < n:\n    out[i] = i * 2\n    i += 1\n",
+        ("i",), {"out": "slots"}, (), ("i", "out"),
+    ),
+    "pieces of a file": (
+        "while piece := file.read(10):\n    out.append(len(piece))\n", ("piece",), {"out": "empty"}, (), ("out",),
+    ),
+    "a comprehension": ("k = 2\nr = [x * k for x in data]\n", ("x",), {}, ("k",), ()),
+    "a generator with two loops": ("r = sum(x * k for x in data for k in keys)\n", ("x", "k"), {}, (), ()),
+    "an object that is added to": (
+        "class Tally:\n    def run(self, data):\n        for x in data:\n            self.total += x\n", ("x",), {}, ("self",), (),
+    ),
+}  # fmt: skip
+
+# name -> (source, words of the reason)
+DEPENDENT = {
+    "the result is the next start": ("for i in data:\n    x = (x * 31 + 7) % 1009\n", "`x`, read at line 2"),
+    "set later in the turn": ("for i in data:\n    out.append(y)\n    y = i\n", "`y`, read at line 2"),
+    "set on one way only": ("for i in data:\n    if i:\n        y = i\n    out.append(y)\n", "`y`, read at line 4"),
+    "a running sum that is read": ("for x in data:\n    total += x\n    out.append(total)\n", "`total`, read at line 2"),
+    "the largest that decides": ("for x in data:\n    if x > best:\n        best = x\n        out.append(best)\n", "`best`"),
+    "prefix sums": ("for x in data:\n    out.append(out[-1] + x)\n", "`out`, changed at line 2"),
+    "neighbours in place": (
+        "def job(g, n):\n    for i in range(1, n):\n        for j in range(n):\n            g[i][j] = g[i - 1][j]\n", "`g`",
+    ),
+    "neighbours by another name": (
+        "def job(g, n):\n    for i in range(1, n):\n        row = g[i]\n        for j in range(n):\n"
+        "            row[j] = row[j] + g[i - 1][j]\n",
+        "`g`",
+    ),
+    "items changed while others are read": (
+        "for row in grid:\n    row[0] = grid[-1][0] + 1\n", "`grid`, changed at line 2",
+    ),
+    "a state for each key": ("for k, x in data:\n    last[k] = last.get(k, 0) * 0.9 + x\n", "`last`"),
+    "a set that is asked": (
+        "for x in data:\n    if x in seen:\n        continue\n    seen.add(x)\n    out.append(x)\n",
+        "`seen` is read at line 2",
+    ),
+    "a search that feeds its queue": (
+        "while queue:\n    n = queue.popleft()\n    for m in graph[n]:\n        queue.append(m)\n", "line 4 uses it, too",
+    ),
+    "until it is exact enough": ("while error > limit:\n    error = error / 2\n", "`while error > limit`"),
+    "a stack that is taken from": ("for x in data:\n    y = stack.pop() + x\n    out.append(y)\n", "line 2 takes from `stack`"),
+    "sorted in between": ("for x in data:\n    heap.sort()\n    out.append(heap[0])\n", "line 2 takes from `heap`"),
+    "ends early": ("for x in data:\n    if x > 3:\n        break\n", "`break` at line 3"),
+    "returns from inside": ("def job(data):\n    for x in data:\n        if x:\n            return x\n", "`return` at line 4"),
+    "an attribute that moves on": (
+        "class Walk:\n    def run(self, data):\n        for x in data:\n            self.at = self.at * 2 + x\n", "`self.at`",
+    ),
+    "weights": ("for b in data:\n    w = w - rate * gradient(w, b)\nrate = 1\n", "`w`, read at line 2"),
+}  # fmt: skip
+
+NOT_TO_BE_TAKEN_OUT = {
+    "a generator function": ("def job(data):\n    for x in data:\n        yield x * 2\n", "`yield` at line 3"),
+    "a coroutine": ("async def job(data):\n    for x in data:\n        await send(x)\n", "`await` at line 3"),
+    "its own frame": ("def job(data):\n    for x in data:\n        print(locals())\n", "`locals` at line 3"),
+    "the class above": (
+        "class A(B):\n    def job(self, data):\n        for x in data:\n            super().job(x)\n", "`super` at line 4",
+    ),
+    "no plain name": ("class A:\n    def job(self):\n        for self.x in data:\n            work()\n", "`self.x`"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INDEPENDENT)
+def test_turns_that_do_not_need_each_other_become_a_function(name: str, tmp_path: Path):
+    text, items, accumulators, fixed, outs = INDEPENDENT[name]
+    loop = found(text, tmp_path)
+    assert isinstance(loop, Outline), loop
+    assert (loop.items, dict(loop.accumulators), loop.fixed) == (items, accumulators, fixed)
+    assert set(outs) <= set(loop.outs)
+
+
+@pytest.mark.parametrize("name", DEPENDENT)
+def test_turns_that_need_the_ones_before_are_told_with_name_and_line(name: str, tmp_path: Path):
+    text, words = DEPENDENT[name]
+    loop = found(text, tmp_path)
+    assert isinstance(loop, Refusal)
+    assert loop.dependent
+    assert words in loop.why
+
+
+@pytest.mark.parametrize("name", NOT_TO_BE_TAKEN_OUT)
+def test_what_cannot_stand_in_another_function_is_named(name: str, tmp_path: Path):
+    text, words = NOT_TO_BE_TAKEN_OUT[name]
+    loop = found(text, tmp_path)
+    assert isinstance(loop, Refusal)
+    assert not loop.dependent
+    assert words in loop.why
+
+
+def test_names_of_a_function_have_to_be_sent_and_those_of_a_module_do_not(tmp_path: Path):
+    inside = found("def job(a, data):\n    for x in data:\n        print(a, x)\n", tmp_path)
+    outside = found("a = 1\nfor x in data:\n    print(a, x)\n", tmp_path)
+    assert isinstance(inside, Outline)
+    assert isinstance(outside, Outline)
+    assert (inside.fixed, inside.sent) == (("a",), ("a",))
+    assert (outside.fixed, outside.sent) == (("a",), ())
