@@ -101,6 +101,19 @@ def test_where_the_threads_of_a_hung_trial_stood_is_told():
     assert "2 in `transfer` (bank.py:12, inside acquire)" in told
 
 
+def test_calls_that_wait_anyhow_stand_still_where_they_compute_next_to_nothing():
+    hung = Trial(mix=TWO_THREADS, tasks=60, wall_s=(), outcome="timed_out", cpu_s=0.01)
+    waits = trial(SERIAL, 3.0, cpu_s=0.002)
+    assert "stand still, as in a deadlock" in findings(site(NETWORK), [waits, hung])["ADV305"]
+
+
+def test_a_call_that_does_not_end_when_run_again_is_not_the_fault_of_workers():
+    hung = Trial(mix=SERIAL, tasks=60, wall_s=(), outcome="timed_out", error="not done after 9 s")
+    told = findings(site(NETWORK), [hung])
+    assert "does not come to an end when it is run again" in told["ADV401"]
+    assert "ADV305" not in told
+
+
 def test_a_trial_that_computed_all_along_may_be_merely_slow():
     slow = Trial(mix=TWO_THREADS, tasks=60, wall_s=(), outcome="timed_out", cpu_s=9.0)
     assert "far slower than serial" in findings(site(PYTHON), [trial(SERIAL, 3.0), slow])["ADV305"]
@@ -114,6 +127,8 @@ def test_a_trial_that_computed_all_along_may_be_merely_slow():
         ("StopIteration: ", "the iterator it draws from is used up"),
         ("ValueError: I/O operation on closed file.", "its file is closed"),
         ("KeyError: 'k'", "what it works on were used up"),
+        ("URLError: <urlopen error [Errno 111] Connection refused>", "its server is gone"),
+        ("ProgrammingError: Cannot operate on a closed database.", "its file or connection is closed"),
     ],
 )
 def test_calls_that_fail_when_run_again_say_what_is_gone(error: str, told: str):
