@@ -14,7 +14,7 @@ from advisor.analyse.safety import assess
 from advisor.model.advice import Finding, Severity
 from advisor.model.ledger import Ledger
 from advisor.model.site import Safety
-from advisor.model.trial import SERIAL, Trial, WorkerMix
+from advisor.model.trial import Trial, WorkerMix
 from advisor.recommend.balance import recommend
 from advisor.recommend.flags import site_findings
 from advisor.replay.merge import Book
