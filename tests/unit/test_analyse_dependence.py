@@ -55,7 +55,7 @@ DEPENDENT = {
         "x at line 3",
     ),
     "by way of a method that gives it": (
-        "class B:\n  def take(self, v): self.v = v\n  def now(self): return self.v\nfor i in s:\n  b.take(step(b.now()))",
+        "class B:\n def take(self, v): self.v = v\n def now(self): return self.v\nfor i in s:\n b.take(step(b.now()))",
         "b.now() at line 5",
     ),
     "through a with and a try": (

@@ -52,6 +52,7 @@ places = st.sampled_from([
     "a", "b", "c", "box.a", "box.b", "box.c", "e['x']", "e['y']", "d[i]", "d[i - 1]", "d[i + 1]", "g[i]", "g[i - 1]",
     "m[i % 2]", "rows[i].x", "rows[i - 1].x", "rows[i].y",
 ])  # fmt: skip
+pairs = st.tuples(places, places).filter(lambda pair: pair[0] != pair[1])
 reads = st.one_of(
     places, st.sampled_from(["i", "total", "1", "len(out)", "box.now()", "pod.now()", "d.get(i, 0)", "d.get(i - 1, 0)"])
 )
@@ -80,8 +81,8 @@ plain = st.one_of(
 )
 calls = st.one_of(
     st.builds(lambda place, read: f"{place} = step({read})", places, given_to_step),
-    st.builds(lambda one, two, read: f"{one}, {two} = step({read})", places, places, given_to_step),
-    st.builds(lambda one, two, read: f"{one}, {two} = step({read}), 1", places, places, given_to_step),
+    st.builds(lambda pair, read: f"{pair[0]}, {pair[1]} = step({read})", pairs, given_to_step),
+    st.builds(lambda pair, read: f"{pair[0]}, {pair[1]} = step({read}), 1", pairs, given_to_step),
     st.builds(lambda place, read: f"{place} = box.step({read})", places, reads),
     st.builds(lambda read: f"box.take(step({read}))", reads),
     st.builds(lambda read: f"total += step({read})", given_to_step),
