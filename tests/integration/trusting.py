@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import builders
 from staging import THREADS, staged
 
+from advisor.analyse.bound import judge
 from advisor.analyse.safety import assess
 from advisor.model.advice import Finding, Severity
 from advisor.model.ledger import Ledger
-from advisor.model.site import Safety
+from advisor.model.machine import Machine
+from advisor.model.site import Safety, Site
 from advisor.model.trial import Trial, WorkerMix
 from advisor.recommend.balance import recommend
 from advisor.recommend.flags import site_findings
@@ -24,6 +25,7 @@ TIMEOUT_S = 20.0
 SOON_S = 1.5
 """Time for a trial that is expected never to end; what does end here takes a tenth of it."""
 SCRIPT_S = 10.0
+MACHINE = Machine(cpus=2, usable_cpus=2.0, memory_bytes=8 << 30, available_bytes=4 << 30, python="3.11.7")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +66,11 @@ def seen(
             book.add(run.run(recorded.callee, mix, timeout_s=timeout_s))
     if call_s is None:
         call_s = median(serial.wall_s) / serial.tasks if serial.ok else 0.0
-    place = builders.site(
-        file=recorded.file, line=recorded.line, callee=recorded.callee, calls=recorded.calls, recorded=recorded,
-        wall_s=call_s * recorded.calls, ledger=PYTHON, lines=(),
+    place = Site(
+        id=recorded.id, file=recorded.file, line=recorded.line, function=recorded.function, callee=recorded.callee,
+        kind="call", calls=recorded.calls, wall_s=call_s * recorded.calls, share=0.9, ledger=PYTHON,
+        bound=judge(PYTHON, 500), safety=assess(recorded, PYTHON), recorded=recorded,
     )  # fmt: skip
-    place = replace(place, safety=assess(recorded, PYTHON))
     trials = book.trials()
-    answer = recommend(place, trials, builders.MACHINE, script_wall_s=SCRIPT_S)
-    return Seen(
-        trials=trials, safety=place.safety, findings=tuple(site_findings(place, trials, answer, builders.MACHINE))
-    )
+    answer = recommend(place, trials, MACHINE, script_wall_s=SCRIPT_S)
+    return Seen(trials=trials, safety=place.safety, findings=tuple(site_findings(place, trials, answer, MACHINE)))
