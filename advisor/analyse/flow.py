@@ -16,7 +16,8 @@ from advisor.analyse.places import Path, Place, Turns, overlap
 from advisor.analyse.source import Loop
 
 State = dict[Place, int]
-"""What holds something made from the call's result -> the line where it took it on."""
+"""What holds something made from the call's result -> the line where it took it on; 0 for an element set clean since
+the turn began, whatever earlier turns left there."""
 
 MUTATORS = frozenset({
     "append", "appendleft", "extend", "extendleft", "add", "insert", "update", "push", "put", "put_nowait",
@@ -55,7 +56,8 @@ class Carry:
         while grown:  # a turn sees what any turn before it may have left behind; names are few, so this ends soon
             self._state, self._left = dict(head), []
             self._turn()
-            after = {place.aged(): line for place, line in (_merged([self._state, *self._left]) or {}).items()}
+            ended = _merged([self._state, *self._left]) or {}
+            after = {place.aged(): line for place, line in ended.items() if line}
             grown = not after.keys() <= head.keys()
             head = after | head
         return tuple(self._found.items())
@@ -88,8 +90,7 @@ class Carry:
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 self._bind([target], value)
             case ast.AugAssign(target=target, value=value):
-                line = max(self._read(value), self._read(target))
-                if line:
+                if self._read(value):  # else it holds what it held
                     self._assign(target, node.lineno)
             case ast.If(test=test, body=body, orelse=orelse):
                 self._read(test)
@@ -140,7 +141,7 @@ class Carry:
                 self._assign(node.target, self._read(node.iter))
             self._block(node.body)
             self._state = _merged([before, self._state, *self._left, *self._broken])
-            grown = not self._now.keys() <= before.keys()
+            grown = not _made(self._now) <= _made(before)
         self._left, self._broken = outer
 
     def _try(self, node: ast.Try | ast.TryStar) -> None:
@@ -179,6 +180,8 @@ class Carry:
         elif (place := self._turns.place(target)) is not None:
             if place.exact:  # an element not known exactly leaves the others as they were
                 self._forget(place)
+            if not line and place.exact and place.steps:
+                self._now[place] = 0
             self._hold(place, line)
 
     def _hold(self, place: Place | None, line: int) -> None:
@@ -305,13 +308,27 @@ class Carry:
 
     def _held(self, place: Place) -> int:
         """An object is touched by what it is part of, and by each of its own parts."""
-        return max((line for held, line in self._now.items() if self._turns.may_be(place, held)), default=0)
+        afresh = self._now.get(place) == 0
+        lines = [
+            line
+            for held, line in self._now.items()
+            if self._turns.may_be(place, held) and not (afresh and any(step.earlier for step in held.steps))
+        ]
+        return max(lines, default=0)
+
+
+def _made(state: State) -> set[Place]:
+    """The places that hold something made from the result."""
+    return {place for place, line in state.items() if line}
 
 
 def _merged(states: Iterable[State | None]) -> State | None:
     """What may hold after any of several ways; None where none of them leads on."""
     going = [state for state in states if state is not None]
-    return {place: line for state in going for place, line in state.items()} if going else None
+    if not going:
+        return None
+    clean = {place: 0 for place in going[0] if all(state.get(place) == 0 for state in going)}
+    return clean | {place: line for state in going for place, line in state.items() if line}
 
 
 def _outermost_reads(node: ast.AST) -> Iterable[ast.AST]:

@@ -40,6 +40,9 @@ DEPENDENT = {
     "added to a group and looked up": (
         "for k, v in pairs:\n    groups.setdefault(k, []).append(step(groups))", "groups at line 2"
     ),
+    "an element that may be set afresh": (
+        "for i in range(9):\n    if i:\n        d[i] = load(i)\n    d[i + 1] = step(d[i])", "d[i] at line 4"
+    ),
     "an index that comes again": ("for i in range(9):\n    d[i % 3] = step(d[i % 3])", "d[i % 3] at line 2"),
     "an index that is set anew": ("for i in rows:\n    i = 0\n    d[i] = step(d[i])", "d[i] at line 3"),
     "a row that overlaps": ("for i in range(9):\n    d[i:i + 2] = step(d[i:i + 2])", "d[i:i + 2] at line 2"),
@@ -75,6 +78,7 @@ INDEPENDENT = {
     "set afresh each turn": "for i in rows:\n    x = load(i)\n    x = step(x)",
     "two entries of one dict": "for i in rows:\n    d['last'] = step(d['rate'])",
     "an entry set afresh each turn": "for i in rows:\n    d['x'] = load(i)\n    d['x'] = step(d['x'])",
+    "an element set afresh before it is read": "for i in range(9):\n    d[i] = load(i)\n    d[i + 1] = step(d[i])",
     "the element after, upwards": "for i in range(9):\n    d[i] = step(d[i + 1])",
     "an attribute of the element": "for i, cell in enumerate(cells):\n    cells[i].v = step(cells[i].w)",
     "looked up and set": "for word in words:\n    d[word] = step(d.get(word, 0))",

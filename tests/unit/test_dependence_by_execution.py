@@ -7,6 +7,7 @@ of these runs.
 from __future__ import annotations
 
 import ast
+import os
 import tempfile
 import textwrap
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from scenes import recorded
 
 from advisor.analyse.dependence import carried
 
+LOOPS = os.environ.get("LOOPS")
+"""So many loops, other ones each time (`LOOPS=5000 pytest ...`); without it, the same few hundred."""
 RUNS = 120
 TURNS = 6
 CLASS = """\
@@ -233,7 +236,7 @@ def check(loop: Loop) -> None:
 read_globals = st.sampled_from([(), (), ("a",), ("total",), ("out",)])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=int(LOOPS or 300), deadline=None, derandomize=LOOPS is None)
 @given(
     head=loops, before=st.lists(others, max_size=4), call=calls, after=st.lists(others, max_size=4), reads=read_globals
 )
