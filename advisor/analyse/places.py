@@ -24,12 +24,14 @@ class Step:
     """One index, or an attribute after it, on the way to an element.
 
     `turn` is True where it is another one in each turn of the loop, `root` and `offset` say how far it is from the
-    name the loop counts by ("": not known), `earlier` that it was taken in a turn before this one.
+    name the loop counts by ("": not known). `steady` is True where it is the same one all through a turn, `earlier`
+    where it was taken in a turn before this one.
     """
 
     text: str
     constant: bool = False
     turn: bool = False
+    steady: bool = False
     root: str = ""
     offset: int = 0
     earlier: bool = False
@@ -44,12 +46,12 @@ class Place:
 
     def aged(self) -> Place:
         """The same, once another turn has begun."""
-        return replace(self, steps=tuple(replace(step, earlier=step.turn) for step in self.steps))
+        return replace(self, steps=tuple(replace(step, earlier=step.steady) for step in self.steps))
 
     @property
     def exact(self) -> bool:
         """True where the steps lead to one known element in this turn."""
-        return all(step.constant or (step.turn and not step.earlier) for step in self.steps)
+        return all(step.constant or (step.steady and not step.earlier) for step in self.steps)
 
 
 class Turns:
@@ -63,6 +65,7 @@ class Turns:
         nodes = [node for part in body for node in ast.walk(part) if isinstance(node, ast.Name)]
         stored = {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
         self.names = frozenset(name for target in targets for name in names_in(target)) - stored
+        self._stored = stored
         self.directions = dict(_directions(loop)) if isinstance(loop, ast.For) else {}
 
     def place(self, node: ast.AST) -> Place | None:
@@ -109,10 +112,14 @@ class Turns:
         text = ast.dump(index)
         if isinstance(index, ast.Constant):
             return Step(text=text, constant=True)
-        if not names_in(index) & self.names or any(_comes_again(node) for node in ast.walk(index)):
+        names = names_in(index)
+        if not names & self.names or names & self._stored or any(isinstance(n, ast.Slice) for n in ast.walk(index)):
             return Step(text=text)
+        if any(_comes_again(node) for node in ast.walk(index)):
+            return Step(text=text, steady=True)
         root, offset = _distance(index)
-        return Step(text=text, turn=True, root=root if root in self.names else "", offset=offset)
+        root = root if root in self.names else ""
+        return Step(text=text, turn=True, steady=True, root=root, offset=offset)
 
 
 def names_in(node: ast.AST) -> set[str]:
@@ -127,7 +134,7 @@ def overlap(one: Path, other: Path) -> bool:
 
 
 def _comes_again(node: ast.AST) -> bool:
-    return isinstance(node, ast.Slice | ast.Compare) or isinstance(getattr(node, "op", None), _MANY_TO_ONE)
+    return isinstance(node, ast.Compare) or isinstance(getattr(node, "op", None), _MANY_TO_ONE)
 
 
 def _distance(index: ast.expr) -> tuple[str, int]:

@@ -44,6 +44,9 @@ DEPENDENT = {
         "for i in range(9):\n    if i:\n        d[i] = load(i)\n    d[i + 1] = step(d[i])", "d[i] at line 4"
     ),
     "an index that comes again": ("for i in range(9):\n    d[i % 3] = step(d[i % 3])", "d[i % 3] at line 2"),
+    "an index with a part that is set anew": (
+        "for i in rows:\n    k = load(i)\n    d[i + k] = step(d[i + k])", "d[i + k] at line 3"
+    ),
     "an index that is set anew": ("for i in rows:\n    i = 0\n    d[i] = step(d[i])", "d[i] at line 3"),
     "a row that overlaps": ("for i in range(9):\n    d[i:i + 2] = step(d[i:i + 2])", "d[i:i + 2] at line 2"),
     "the element after, downwards": ("for i in range(9, 0, -1):\n    d[i] = step(d[i + 1])", "d[i + 1] at line 2"),
