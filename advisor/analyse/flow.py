@@ -308,11 +308,11 @@ class Carry:
 
     def _held(self, place: Place) -> int:
         """An object is touched by what it is part of, and by each of its own parts."""
-        afresh = self._now.get(place) == 0
+        clean = [known for known, line in self._now.items() if not line]
         lines = [
             line
             for held, line in self._now.items()
-            if self._turns.may_be(place, held) and not (afresh and any(step.earlier for step in held.steps))
+            if self._turns.may_be(place, held) and not any(known.overrides(held, at=place) for known in clean)
         ]
         return max(lines, default=0)
 

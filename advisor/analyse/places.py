@@ -48,6 +48,13 @@ class Place:
         """The same, once another turn has begun."""
         return replace(self, steps=tuple(replace(step, earlier=step.steady) for step in self.steps))
 
+    def overrides(self, held: Place, *, at: Place) -> bool:
+        """True where this was set since the turn began, and what an earlier turn held of `at` with it."""
+        known = min(len(self.steps), len(at.steps))
+        same = self.path == held.path == at.path and self.steps[:known] == at.steps[:known]
+        replaced = held.steps[known : len(self.steps)] == self.steps[known:]
+        return same and replaced and any(step.earlier for step in held.steps[:known])
+
     @property
     def exact(self) -> bool:
         """True where the steps lead to one known element in this turn."""
