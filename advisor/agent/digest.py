@@ -5,6 +5,7 @@ from __future__ import annotations
 import copyreg
 import hashlib
 import marshal
+import re
 import types
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ _MARSHAL = 0  # the one marshal version whose output does not depend on internin
 ATOMS = frozenset({type(None), bool, int, float, str, bytes, complex})
 _BY_NAME = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
 _DIGEST_BYTES = 12
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # in `<Page object at 0x7f...>`: no two runs have the same
+_ADDRESS_MARK = b" at 0x"
 
 
 class _TooLargeError(Exception):
@@ -36,6 +39,8 @@ class _Walk:
     def feed(self, value: Value) -> None:
         kind = type(value)
         if kind in ATOMS:
+            if kind is str and " at 0x" in value:
+                value = _ADDRESS.sub(" at 0x", value)
             self.put(b"atom", marshal.dumps(value, _MARSHAL))
             return
         self.spend(1)
@@ -80,8 +85,10 @@ class _Walk:
     def sequence(self, kind: type, value: Value) -> None:
         if ATOMS.issuperset(map(type, value)):
             self.spend(len(value) // _FLAT_ITEMS_PER_NODE)
-            self.put(b"flat", marshal.dumps(value, _MARSHAL))
-            return
+            flat = marshal.dumps(value, _MARSHAL)
+            if _ADDRESS_MARK not in flat:
+                self.put(b"flat", flat)
+                return
         self.put(kind.__name__.encode(), b"%d" % len(value))
         for item in value:
             self.feed(item)
@@ -134,7 +141,8 @@ def digest(value: object) -> str:
     """Hex digest of `value` by structure; "" where the value is too large or too odd to walk.
 
     Functions, classes and modules count by their name, objects that cannot be pickled by their type alone.
-    Neither addresses nor the interpreter's hash seed enter, so a digest is the same in every process.
+    No addresses enter, not even those that a text shows, nor does the interpreter's hash seed, so a digest is the same
+    in every process.
     """
     walk = _Walk()
     try:

@@ -64,7 +64,7 @@ def read(fd: int, is_own: Callable[[str], bool]) -> list[dict[str, Any]]:
 
 
 def _places(text: str, is_own: Callable[[str], bool]) -> Iterator[tuple[str, int, str, str]]:
-    """Of each thread, the innermost frame of the user's own, and the function it waits in where that is another."""
+    """Of each thread, the user's own innermost frame, and the function of others that it called, if any."""
     inside, waiting = "", False
     for line in text.splitlines():
         found = _FRAME.match(line)
@@ -75,4 +75,4 @@ def _places(text: str, is_own: Callable[[str], bool]) -> Iterator[tuple[str, int
             if is_own(file):
                 yield file, number, name, inside
                 waiting = False
-            inside = inside or name
+            inside = name

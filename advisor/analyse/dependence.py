@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 
 from advisor.analyse import source
-from advisor.analyse.flow import Carry, Path, path_of
+from advisor.analyse.flow import Carry, path_of
+from advisor.analyse.methods import Methods, attributes_read
+from advisor.analyse.places import Path
 from advisor.analyse.state import advanced
 from advisor.model.recording import RecordedSite
 
@@ -20,7 +22,7 @@ def carried(recorded: RecordedSite) -> tuple[str, ...]:
     loop = _innermost_loop(recorded.file, call) if call is not None else None
     if call is None or loop is None:
         return ()
-    found = Carry(call, loop, _reads(recorded, call, loop)).run()
+    found = Carry(call, loop, _reads(recorded, call, loop), Methods(recorded.file)).run()
     reasons = tuple(f"{name} at line {line} is the result of the call before" for name, line in found)
     return reasons or advanced(recorded, call, loop)
 
@@ -33,7 +35,7 @@ def _reads(recorded: RecordedSite, call: ast.Call, loop: source.Loop) -> frozens
     if not isinstance(call.func, ast.Attribute) or recorded.callee_file is None or recorded.callee_line is None:
         return frozenset(globals_)
     receiver = path_of(call.func.value)
-    attributes = source.attributes_read(recorded.callee_file, recorded.callee_line)
+    attributes = attributes_read(recorded.callee_file, recorded.callee_line)
     return frozenset(globals_ | ({(*receiver, name) for name in attributes} if receiver is not None else set()))
 
 

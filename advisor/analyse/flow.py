@@ -1,6 +1,6 @@
 """A small abstract interpreter: which names hold an earlier result of one call when the call comes round again.
 
-It walks the body of a loop until nothing new comes of it, keeping for every name the line where it took on something
+It walks the body of a loop until nothing new comes of it, keeping for every place the line where it took on something
 made from the call's result. A name that is set afresh before the call is clean, one that still carries such a value at
 the call is a loop-carried (flow) dependence. See Kennedy and Allen, Optimizing Compilers for Modern Architectures
 (2001), ch. 2.
@@ -11,20 +11,21 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
+from advisor.analyse.methods import Methods
+from advisor.analyse.places import Path, Place, Turns, overlap
 from advisor.analyse.source import Loop
 
-Path = tuple[str, ...]
-"""`self.model.x` as ("self", "model", "x")."""
-Index = tuple[str, ...]
-"""`[i][j]` and `[i, j]` as the dumps of i and j; () for the whole object."""
-State = dict[tuple[Path, Index], int]
-"""What holds something made from the call's result -> the line where it took it on."""
+State = dict[Place, int]
+"""What holds something made from the call's result -> the line where it took it on; 0 for an element set clean since
+the turn began, whatever earlier turns left there."""
 
 MUTATORS = frozenset({
     "append", "appendleft", "extend", "extendleft", "add", "insert", "update", "push", "put", "put_nowait",
     "setdefault", "heappush",
 })  # fmt: skip
 """Methods (and `heapq.heappush`) that put their arguments into an object."""
+LOOK_UPS = frozenset({"get", "setdefault"})
+"""Methods that give one element of an object, by its key."""
 CLEAN_CALLS = frozenset({"len", "print", "isinstance", "type", "id"})
 """Calls that say nothing of the values they are given, or only how many there are."""
 
@@ -32,27 +33,37 @@ CLEAN_CALLS = frozenset({"len", "print", "isinstance", "type", "id"})
 class Carry:
     """Follows the result of `call` through the body of `loop`; `reads` is what it reads besides what stands in it."""
 
-    def __init__(self, call: ast.Call, loop: Loop, reads: frozenset[Path] = frozenset()) -> None:
+    def __init__(
+        self,
+        call: ast.Call,
+        loop: Loop,
+        reads: frozenset[Path] = frozenset(),
+        methods: Methods | None = None,
+    ) -> None:
         self._reads = reads
         self._call = call
         self._loop = loop
-        self._state: State = {}
-        self._fresh: set[str] = set()
+        self._methods = methods or Methods()
+        self._turns = Turns(loop)
+        self._state: State | None = {}
+        self._left: list[State] = []  # where a `continue` was, and where a `break` was
+        self._broken: list[State] = []
         self._found: dict[str, int] = {}
 
     def run(self) -> tuple[tuple[str, int], ...]:
         """The names the call reads that hold an earlier result, each with the line that set it."""
-        grown = True
+        head, grown = State(), True
         while grown:  # a turn sees what any turn before it may have left behind; names are few, so this ends soon
-            before = dict(self._state)
+            self._state, self._left = dict(head), []
             self._turn()
-            grown = not self._state.keys() <= before.keys()
-            self._state |= before
+            ended = _merged([self._state, *self._left]) or {}
+            after = {place.aged(): line for place, line in ended.items() if line}
+            grown = not after.keys() <= head.keys()
+            head = after | head
         return tuple(self._found.items())
 
     def _turn(self) -> None:
         if isinstance(self._loop, ast.For | ast.AsyncFor):
-            self._fresh |= _names(self._loop.target)
             self._assign(self._loop.target, 0)
             self._block(self._loop.body)
         elif isinstance(self._loop, ast.While):
@@ -61,8 +72,15 @@ class Carry:
         else:
             self._comprehension(self._loop)
 
+    @property
+    def _now(self) -> State:
+        """The state here; what follows a `continue` runs in none, and leaves none."""
+        return self._state if self._state is not None else {}
+
     def _block(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
+            if self._state is None:
+                return
             self._run(statement)
 
     def _run(self, node: ast.stmt) -> None:  # noqa: C901, PLR0912  # one arm a kind of statement
@@ -72,19 +90,13 @@ class Carry:
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 self._bind([target], value)
             case ast.AugAssign(target=target, value=value):
-                line = max(self._read(value), self._read(target))
-                if line:
+                if self._read(value):  # else it holds what it held
                     self._assign(target, node.lineno)
             case ast.If(test=test, body=body, orelse=orelse):
                 self._read(test)
                 self._branches([body, orelse])
-            case ast.For() | ast.AsyncFor():
-                self._assign(node.target, self._read(node.iter))
-                self._branches([[*node.body, *node.body], []])
-                self._block(node.orelse)
-            case ast.While():
-                self._read(node.test)
-                self._branches([[*node.body, *node.body], []])
+            case ast.For() | ast.AsyncFor() | ast.While():
+                self._inner_loop(node)
                 self._block(node.orelse)
             case ast.With() | ast.AsyncWith():
                 for item in node.items:
@@ -93,11 +105,16 @@ class Carry:
                         self._assign(item.optional_vars, line)
                 self._block(node.body)
             case ast.Try() | ast.TryStar():
-                self._branches([[*node.body, *node.orelse], *([*node.body, *case.body] for case in node.handlers)])
-                self._block(node.finalbody)
+                self._try(node)
             case ast.Match():
                 self._read(node.subject)
                 self._branches([*(case.body for case in node.cases), []])
+            case ast.Continue() | ast.Break():
+                (self._left if isinstance(node, ast.Continue) else self._broken).append(self._now)
+                self._state = None
+            case ast.Return() | ast.Raise():
+                self._children(node)
+                self._state = None
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 pass  # runs, if ever, elsewhere
             case _:
@@ -105,12 +122,42 @@ class Carry:
 
     def _branches(self, bodies: Sequence[Iterable[ast.stmt]]) -> None:
         """After a fork in the road a name may hold what any of the ways left in it."""
-        before, merged = dict(self._state), State()
+        before, ends = dict(self._now), list[State | None]()
         for body in bodies:
             self._state = dict(before)
             self._block(body)
-            merged.update(self._state)
-        self._state = merged
+            ends.append(self._state)
+        self._state = _merged(ends)
+
+    def _inner_loop(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
+        """Any number of turns, none too; `break` and `continue` in it end in it."""
+        outer, self._left, self._broken = (self._left, self._broken), [], []
+        grown = True
+        while grown:
+            before = dict(self._now)
+            if isinstance(node, ast.While):
+                self._read(node.test)
+            else:
+                self._assign(node.target, self._read(node.iter))
+            self._block(node.body)
+            self._state = _merged([before, self._state, *self._left, *self._broken])
+            grown = not _made(self._now) <= _made(before)
+        self._left, self._broken = outer
+
+    def _try(self, node: ast.Try | ast.TryStar) -> None:
+        """A handler may find what any part of the body left behind."""
+        within: list[State | None] = [dict(self._now)]
+        for statement in node.body:
+            self._block([statement] if self._state is not None else [])
+            within.append(dict(self._state) if self._state is not None else None)
+        self._block(node.orelse)
+        ends = [self._state]
+        for handler in node.handlers:
+            self._state = _merged(within)
+            self._block(handler.body)
+            ends.append(self._state)
+        self._state = _merged(ends)
+        self._block(node.finalbody)
 
     def _bind(self, targets: Sequence[ast.expr], value: ast.expr) -> None:
         if isinstance(value, ast.Tuple) and all(_parallel(target, value) for target in targets):
@@ -124,26 +171,32 @@ class Carry:
             self._assign(target, line and target.lineno)
 
     def _assign(self, target: ast.expr, line: int) -> None:
-        """A name takes on a value: `line` where it comes from the call, 0 where it is clean."""
+        """A place takes on a value: `line` where it comes from the call, 0 where it is clean."""
         if isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
                 self._assign(element, line)
         elif isinstance(target, ast.Starred):
             self._assign(target.value, line)
-        elif isinstance(target, ast.Subscript):
-            path, indices = _element(target)
-            if path is not None and line:  # an element that is set clean leaves the others as they were
-                self._state[path, tuple(ast.dump(index) for index in indices)] = line
-        elif (path := path_of(target)) is not None:
-            self._forget(path)
-            if line:
-                self._state[path, ()] = line
+        elif (place := self._turns.place(target)) is not None:
+            if place.exact:  # an element not known exactly leaves the others as they were
+                self._forget(place)
+            if not line and place.exact and place.steps:
+                self._now[place] = 0
+            self._hold(place, line)
 
-    def _forget(self, path: Path) -> None:
-        for key in [key for key in self._state if key[0][: len(path)] == path]:
-            del self._state[key]
+    def _hold(self, place: Place | None, line: int) -> None:
+        if place is not None and line:
+            self._now[place] = line
 
-    def _read(self, node: ast.AST) -> int:  # noqa: PLR0911  # one way out a kind of expression
+    def _forget(self, place: Place) -> None:
+        """What is part of a place that is set anew is gone."""
+        long, deep = len(place.path), len(place.steps)
+        for held in list(self._now):
+            whole = not deep and held.path[:long] == place.path
+            if whole or (held.path == place.path and held.steps[:deep] == place.steps):
+                del self._now[held]
+
+    def _read(self, node: ast.AST) -> int:
         """Evaluate an expression: the line its value was made from the call at, 0 where it was not."""
         if node is self._call:
             self._reach()
@@ -158,18 +211,23 @@ class Carry:
             return 0
         if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
             return self._comprehension(node)
-        if isinstance(node, ast.Subscript):
-            return self._subscript(node)
-        path = path_of(node)
-        return self._whole(path) if path is not None else self._children(node)
+        place = self._turns.place(node)
+        return self._children(node) if place is None else max(self._held(place), self._indices(node))
 
     def _children(self, node: ast.AST) -> int:
         return max([0, *(self._read(child) for child in ast.iter_child_nodes(node))])
 
+    def _indices(self, node: ast.AST) -> int:
+        """The indices of an element are read as well."""
+        line = 0
+        while isinstance(node, ast.Attribute | ast.Subscript):
+            line = max(line, self._read(node.slice) if isinstance(node, ast.Subscript) else 0)
+            node = node.value
+        return line
+
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> int:
         lines = []
         for part in node.generators:
-            self._fresh |= _names(part.target) if node is self._loop else set()
             lines.append(self._read(part.iter))
             self._assign(part.target, lines[-1])
             lines.extend(self._read(test) for test in part.ifs)
@@ -181,58 +239,96 @@ class Carry:
         line = max([0, *lines])
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         if line and name in MUTATORS:
-            path = path_of(node.args[0]) if name == "heappush" else path_of(getattr(node.func, "value", node.func))
-            if path is not None:
-                self._state[path, ()] = line
-        elif line and isinstance(node.func, ast.Attribute) and node is not self._call:
-            path = path_of(node.func.value)  # `model.apply(gradient)`: what the call reads takes the result in
-            if path is not None and any(_overlap(path, read) for read in self._touched()):
-                self._state[path, ()] = line
-        inside = self._read(node.func)
+            into = node.args[0] if name == "heappush" else getattr(node.func, "value", node.func)
+            self._hold(self._turns.place(self._receiver(into)), line)
+        elif line and isinstance(node.func, ast.Attribute):
+            self._take_in(node.func, line)
+        element = self._looked_up(node)
+        if element is not None:
+            inside = self._read(element)
+        else:
+            inside = self._method(node.func) if isinstance(node.func, ast.Attribute) else self._read(node.func)
         return 0 if name in CLEAN_CALLS else max(line, inside)
+
+    def _receiver(self, node: ast.expr) -> ast.expr:
+        """`d[k]` of `d.setdefault(k, [])`: what is put into the result of a method is put into its object."""
+        while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            node = self._looked_up(node) or node.func.value
+        return node
+
+    def _looked_up(self, node: ast.Call) -> ast.Subscript | None:
+        """`d.get(k)` as `d[k]`, unless a class of the user's own has such a method."""
+        if not isinstance(node.func, ast.Attribute) or node.func.attr not in LOOK_UPS or not node.args:
+            return None
+        known = self._methods.reads(node.func.attr) is not None
+        return None if known else ast.Subscript(value=node.func.value, slice=node.args[0], ctx=ast.Load())
+
+    def _take_in(self, func: ast.Attribute, line: int) -> None:
+        """`model.apply(gradient)`: the attributes that the method sets hold it.
+
+        Where the method is not known all of the object does, if the call reads that.
+        """
+        place, names = self._turns.place(self._receiver(func.value)), self._methods.sets(func.attr)
+        if place is None:
+            return
+        if names is not None and not place.steps:
+            for name in names:
+                self._hold(Place(path=(*place.path, name)), line)
+        elif any(overlap(place.path, read) for read in self._touched()):
+            self._hold(place, line)
+
+    def _method(self, func: ast.Attribute) -> int:
+        """What a method gives may be made from any attribute that it reads."""
+        place, names = self._turns.place(func.value), self._methods.reads(func.attr)
+        if place is None or place.steps or names is None:
+            return self._read(func.value)
+        return max([0, *(self._held(Place(path=(*place.path, name))) for name in names)])
 
     def _reach(self) -> None:
         """The call is about to run: note which of the things it reads hold an earlier result."""
         for part in (self._call.func, *self._call.args, *self._call.keywords):
-            for node in _outermost_reads(part):
-                line = self._read(node)
-                if line:
-                    self._found.setdefault(ast.unparse(node), line)
-
+            line = self._read(part)
+            named = [(node, self._read(node)) for node in _outermost_reads(part)] if line else []
+            for node, at in [pair for pair in named if pair[1]] or [(part, line)]:
+                if at:
+                    self._found.setdefault(ast.unparse(node), at)
         for path in self._reads:
-            line = self._whole(path)
+            line = self._held(Place(path=path))
             if line:
                 self._found.setdefault(".".join(path), line)
 
     def _touched(self) -> frozenset[Path]:
         """Everything the call reads, as paths: what is handed to it, and `reads`."""
         given = [
-            path_of(node)
+            self._turns.place(node)
             for part in (*self._call.args, *self._call.keywords)
             for node in _outermost_reads(part)
-            if isinstance(node, ast.Name | ast.Attribute)
         ]
-        return self._reads | {path for path in given if path is not None}
+        return self._reads | {place.path for place in given if place is not None}
 
-    def _whole(self, path: Path) -> int:
+    def _held(self, place: Place) -> int:
         """An object is touched by what it is part of, and by each of its own parts."""
-        return max((line for (held, _), line in self._state.items() if _overlap(held, path)), default=0)
-
-    def _subscript(self, node: ast.Subscript) -> int:
-        path, indices = _element(node)
-        if path is None:
-            return self._children(node)
-        return max([self._elements(path, indices), *(self._read(index) for index in indices)])
-
-    def _elements(self, path: Path, indices: Sequence[ast.expr]) -> int:
-        """`d[k]` in a turn of its own `k` is not what another turn stored; `d[k - 1]` may be."""
-        own = [ast.dump(index) if _names(index) & self._fresh else None for index in indices]
+        clean = [known for known, line in self._now.items() if not line]
         lines = [
             line
-            for (held, at), line in self._state.items()
-            if _overlap(held, path) and not any(mine == theirs for mine, theirs in zip(own, at, strict=False))
+            for held, line in self._now.items()
+            if self._turns.may_be(place, held) and not any(known.overrides(held, at=place) for known in clean)
         ]
         return max(lines, default=0)
+
+
+def _made(state: State) -> set[Place]:
+    """The places that hold something made from the result."""
+    return {place for place, line in state.items() if line}
+
+
+def _merged(states: Iterable[State | None]) -> State | None:
+    """What may hold after any of several ways; None where none of them leads on."""
+    going = [state for state in states if state is not None]
+    if not going:
+        return None
+    clean = {place: 0 for place in going[0] if all(state.get(place) == 0 for state in going)}
+    return clean | {place: line for state in going for place, line in state.items() if line}
 
 
 def _outermost_reads(node: ast.AST) -> Iterable[ast.AST]:
@@ -257,25 +353,6 @@ def path_of(node: ast.AST) -> Path | None:
         parts.append(node.attr)
         node = node.value
     return (node.id, *reversed(parts)) if isinstance(node, ast.Name) else None
-
-
-def _element(node: ast.Subscript) -> tuple[Path | None, list[ast.expr]]:
-    """The object an element is taken from and the indices that lead to it, outermost first."""
-    indices: list[ast.expr] = []
-    inner: ast.expr = node
-    while isinstance(inner, ast.Subscript):
-        indices = [*(inner.slice.elts if isinstance(inner.slice, ast.Tuple) else [inner.slice]), *indices]
-        inner = inner.value
-    return path_of(inner), indices
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    length = min(len(one), len(other))
-    return one[:length] == other[:length]
 
 
 def _parallel(target: ast.expr, value: ast.Tuple) -> bool:

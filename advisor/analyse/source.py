@@ -62,31 +62,6 @@ def call_at(recorded: RecordedSite) -> ast.Call | None:
     return next(iter(named or exact), None)
 
 
-def attributes_read(file: str, first_line: int) -> frozenset[str]:
-    """Attributes of its own object that a method reads, itself or by methods of the same class that it calls."""
-    method = function_at(file, first_line)
-    owner = parents(file).get(method) if method is not None else None
-    if method is None or not isinstance(owner, ast.ClassDef):
-        return frozenset()
-    methods = {node.name: node for node in owner.body if isinstance(node, Function)}
-    found, todo, done = set[str](), [method], set[str]()
-    while todo:
-        current = todo.pop()
-        done.add(current.name)
-        me = current.args.args[0].arg if current.args.args else ""
-        read = {
-            node.attr
-            for node in ast.walk(current)
-            if isinstance(node, ast.Attribute)
-            and isinstance(node.ctx, ast.Load)
-            and isinstance(node.value, ast.Name)
-            and node.value.id == me
-        }
-        found |= read - methods.keys()
-        todo += [methods[name] for name in read & methods.keys() - done]
-    return frozenset(found)
-
-
 def function_lines(file: str, first_line: int) -> range:
     """The lines of the function that begins at `first_line`; to the end of the file where its end is not known."""
     node = function_at(file, first_line)

@@ -20,6 +20,9 @@ from advisor.recommend.trust import busy_machine, module_names, not_representati
 
 STANDS_STILL = 0.5
 """A trial that timed out with less than this part of serial's CPU time for the same tasks was not slow: it waited."""
+QUIET_S = 0.1
+"""Nor was one that computed less than this in all its time: a pool's start takes a tenth of it. What serial computes is
+no measure where serial itself waits."""
 STANDS_TOLD = 3
 GIL_BOUND_PYTHON = 0.5
 """Part of a task that is Python code from which on the GIL caps threads at two."""
@@ -114,7 +117,7 @@ def _outcomes(trials: Sequence[Trial]) -> Iterable[Finding]:
         )
     hung = [trial for trial in trials if trial.outcome == "timed_out" and trial.mix != SERIAL]
     for trial in hung[:1]:
-        still = trial.cpu_s < STANDS_STILL * (trial.tasks and _serial_s(trials, trial.tasks))
+        still = trial.cpu_s < max(QUIET_S, STANDS_STILL * _serial_s(trials, trial.tasks))
         why = "its threads stand still, as in a deadlock" if still else "a deadlock, or far slower than serial"
         stood = [asdict(stand) for stand in trial.stacks]
         message = f"{trial.mix} did not finish {trial.tasks} tasks in the time given: {why}{_standing(trial)}"

@@ -128,7 +128,7 @@ def _ipc(site: Site, usable: Sequence[Trial], chosen: Trial) -> Iterable[Finding
         yield Finding(
             code="ADV203",
             severity="warning" if trial is chosen else "info",
-            message=f"{trial.mix} sends {trial.ipc_bytes / trial.tasks / 1e3:,.1f} kB a task between processes"
+            message=f"{trial.mix} send {trial.ipc_bytes / trial.tasks / 1e3:,.1f} kB a task between processes"
             f"{_with_self(site)}: about {share:.0%} of the trial",
             evidence={
                 "mix": str(trial.mix),

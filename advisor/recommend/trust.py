@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from statistics import median
@@ -40,6 +41,7 @@ LIGHT_BYTES_PER_S = 1e8
 _FASTER = "as if what it waited for were there by now (a warm cache, a connection that stands, a file just read)"
 _SLOWER = "as if something that sped it up were gone (a warm cache, a connection, an idle machine)"
 _USED_UP = "as if what it works on were used up"
+_AWAITED = "as if it waited for something that came once (another thread, an answer, a lock let go of)"
 _GONE = {
     "FileNotFoundError": "as a file it needs is gone",
     "NotADirectoryError": "as a folder it needs is gone",
@@ -53,6 +55,13 @@ _GONE = {
     "ValueError: I/O operation on closed file": "as its file is closed",
 }
 """By the beginning of the error: what a call found gone when it was run again."""
+_GONE_WITHIN = {
+    "Connection refused": "as its server is gone",
+    "Connection reset": "as its connection is closed",
+    "No such file": "as a file it needs is gone",
+    "closed": "as its file or connection is closed",
+}
+"""The same by a part of the error, for what libraries wrap in errors of their own."""
 ROUNDS = 2
 """Tasks a worker at least, or idle workers in the last round pass for starved ones."""
 
@@ -98,15 +107,23 @@ def not_representative(site: Site, trials: Sequence[Trial]) -> Iterable[Finding]
             evidence={"replay_ratio": ratio, "run_call_s": call_s(site)},
         )
     broken = (trial for trial in trials if trial.mix == SERIAL and trial.outcome in ("failed", "timed_out"))
-    error = next((trial.error or "" for trial in broken), None)
-    if error is not None:
-        why = next((told for name, told in _GONE.items() if error.startswith(name)), _USED_UP)
+    for trial in list(broken)[:1]:
+        error = trial.error or ""
+        failed = f"fails when it is run again, {_why_gone(error)}: {error}"
+        ended = failed if trial.outcome == "failed" else f"does not come to an end when it is run again, {_AWAITED}"
         yield Finding(
             code="ADV401",
             severity="warning",
-            message=f"a call that ran in the script fails when it is run again, {why}: {error}",
+            message=f"a call that ran in the script {ended}",
             evidence={"error": error},
         )
+
+
+def _why_gone(error: str) -> str:
+    """What a call found gone, by its error."""
+    begun = (told for name, told in _GONE.items() if error.startswith(name))
+    within = (told for part, told in _GONE_WITHIN.items() if part in error)
+    return next(itertools.chain(begun, within, [_USED_UP]))
 
 
 def starved(site: Site, trials: Sequence[Trial], machine: Machine) -> Trial | None:

@@ -12,6 +12,7 @@ import pickle
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -154,3 +155,11 @@ def test_arrays_count_by_shape_type_and_content() -> None:
     assert len({digest(value) for value in [array, *different]}) == len(different) + 1
     assert digest(array) == digest(numpy.arange(12)[::2] // 2)
     assert digest(numpy.array([[1], "a"], dtype=object)) == digest(numpy.array([[1], "a"], dtype=object))
+
+
+@pytest.mark.parametrize("put", [str, lambda text: [text, 1], lambda text: {"page": [text]}])
+def test_the_address_that_a_text_shows_does_not_count(put: Callable[[str], object]) -> None:
+    one, other = "<Page object at 0x7f1200a0> 3", "<Page object at 0x55d0c0ffee10> 3"
+    assert digest(put(one)) == digest(put(other))
+    assert digest(put(one)) != digest(put(one.replace("Page", "Post")))
+    assert digest(put("0x7f12")) != digest(put("0x55d0"))

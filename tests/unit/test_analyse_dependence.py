@@ -28,6 +28,42 @@ DEPENDENT = {
         "todo = [1]\nwhile todo:\n    url = todo.pop()\n    todo.extend(step(url))", "url at line 3"
     ),
     "a walrus in the test": ("x = 0\nwhile (x := step(x)) < 9:\n    pass", "x at line 2"),
+    "an element set and read in the same turn": (
+        "x = 0\nfor i in rows:\n    d[i] = step(x)\n    x = d[i]", "x at line 4"
+    ),
+    "an attribute of the element before": (
+        "for i in range(1, 9):\n    cells[i].v = step(cells[i - 1].v)", "cells[i - 1].v at line 2"
+    ),
+    "added to the element before": (
+        "for i in range(1, 9):\n    rows[i].append(step(rows[i - 1]))", "rows[i - 1] at line 2"
+    ),
+    "added to a group and looked up": (
+        "for k, v in pairs:\n    groups.setdefault(k, []).append(step(groups))", "groups at line 2"
+    ),
+    "an element that may be set afresh": (
+        "for i in range(9):\n    if i:\n        d[i] = load(i)\n    d[i + 1] = step(d[i])", "d[i] at line 4"
+    ),
+    "an index that comes again": ("for i in range(9):\n    d[i % 3] = step(d[i % 3])", "d[i % 3] at line 2"),
+    "an index with a part that is set anew": (
+        "for i in rows:\n    k = load(i)\n    d[i + k] = step(d[i + k])", "d[i + k] at line 3"
+    ),
+    "an index that is set anew": ("for i in rows:\n    i = 0\n    d[i] = step(d[i])", "d[i] at line 3"),
+    "a row that overlaps": ("for i in range(9):\n    d[i:i + 2] = step(d[i:i + 2])", "d[i:i + 2] at line 2"),
+    "the element after, downwards": ("for i in range(9, 0, -1):\n    d[i] = step(d[i + 1])", "d[i + 1] at line 2"),
+    "on from a continue": (
+        "x = 0\nfor i in rows:\n    x = step(x)\n    if x:\n        continue\n    x = 0", "x at line 3"
+    ),
+    "in an inner loop that may not run": (
+        "x = 0\nfor i in rows:\n    x = step(x)\n    for x in i:\n        pass", "x at line 3"
+    ),
+    "in a body that may fail half-way": (
+        "x = 0\nfor i in rows:\n    x = step(x)\n    try:\n        x = load(i)\n    except E:\n        pass",
+        "x at line 3",
+    ),
+    "by way of a method that gives it": (
+        "class B:\n def take(self, v): self.v = v\n def now(self): return self.v\nfor i in s:\n b.take(step(b.now()))",
+        "b.now() at line 5",
+    ),
     "through a with and a try": (
         "x = 0\nfor i in range(9):\n    try:\n        with lock:\n            x = step(x)\n    except E:\n        pass",
         "x at line 5",
@@ -43,6 +79,18 @@ INDEPENDENT = {
     "row by column": "for i in rows:\n    for j in cols:\n        grid[i][j] = step(grid[i - 1][j])",
     "the largest": "for i in rows:\n    r = step(i)\n    best = max(best, r)",
     "set afresh each turn": "for i in rows:\n    x = load(i)\n    x = step(x)",
+    "two entries of one dict": "for i in rows:\n    d['last'] = step(d['rate'])",
+    "an entry set afresh each turn": "for i in rows:\n    d['x'] = load(i)\n    d['x'] = step(d['x'])",
+    "an element set afresh before it is read": "for i in range(9):\n    d[i] = load(i)\n    d[i + 1] = step(d[i])",
+    "the element after, upwards": "for i in range(9):\n    d[i] = step(d[i + 1])",
+    "an attribute of the element": "for i, cell in enumerate(cells):\n    cells[i].v = step(cells[i].w)",
+    "looked up and set": "for word in words:\n    d[word] = step(d.get(word, 0))",
+    "left by a break": "x = 0\nfor i in rows:\n    y = step(x)\n    if y:\n        x = y\n        break",
+    "kept by a method": (
+        "class Crawler:\n    def fetch_step(self, url):\n        return self.agent + url\n"
+        "    def save(self, page):\n        self.pages.append(page)\n    def run(self):\n"
+        "        for url in self.urls:\n            self.save(self.fetch_step(url))"
+    ),
     "a comprehension": "out = [step(i) for i in rows]",
     "how many there are": "for i in rows:\n    out.append(step(i, len(out)))",
     "once for the loop": "for i in step(rows):\n    use(i)",
@@ -78,6 +126,16 @@ def test_a_loop_that_reads_back_is_dependent_and_says_where(tmp_path: Path, name
 @pytest.mark.parametrize("name", INDEPENDENT)
 def test_collecting_results_is_no_dependence(tmp_path: Path, name: str):
     assert carried(reasons(tmp_path, INDEPENDENT[name])) == ()
+
+
+@pytest.mark.parametrize(
+    ("reads", "told"),
+    [("self.agent", ()), ("self.pages[-1]", ("self.pages at line 8 is the result of the call before",))],
+)
+def test_a_method_may_keep_results_where_the_call_does_not_look(tmp_path: Path, reads: str, told: tuple[str, ...]):
+    code = INDEPENDENT["kept by a method"].replace("self.agent", reads)
+    place = reasons(tmp_path, code)
+    assert carried(reasons(tmp_path, code, callee_file=place.file, callee_line=2)) == told
 
 
 SOLVER = """

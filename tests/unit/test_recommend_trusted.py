@@ -7,7 +7,7 @@ from functools import partial
 
 import builders
 import pytest
-from scenes import machine, observation, own, recorded, site
+from scenes import machine, observation, own, recorded, run_search, site
 
 from advisor.analyse.choice import choose_sites
 from advisor.cli.run import exit_code
@@ -23,6 +23,7 @@ from advisor.recommend.margins import stay
 from advisor.recommend.trust import run_findings
 from advisor.recommend.verdict import verdict
 from advisor.report import json, terminal, words
+from advisor.testing import Workload
 
 PYTHON, NETWORK = Ledger(python=1.0), Ledger(network=0.97, python=0.03)
 TWO_THREADS = WorkerMix(backend="threads", threads_per_process=2)
@@ -102,6 +103,19 @@ def test_where_the_threads_of_a_hung_trial_stood_is_told():
     assert "2 in `transfer` (bank.py:12, inside acquire)" in told
 
 
+def test_calls_that_wait_anyhow_stand_still_where_they_compute_next_to_nothing():
+    hung = Trial(mix=TWO_THREADS, tasks=60, wall_s=(), outcome="timed_out", cpu_s=0.01)
+    waits = trial(SERIAL, 3.0, cpu_s=0.002)
+    assert "stand still, as in a deadlock" in findings(site(NETWORK), [waits, hung])["ADV305"]
+
+
+def test_a_call_that_does_not_end_when_run_again_is_not_the_fault_of_workers():
+    hung = Trial(mix=SERIAL, tasks=60, wall_s=(), outcome="timed_out", error="not done after 9 s")
+    told = findings(site(NETWORK), [hung])
+    assert "does not come to an end when it is run again" in told["ADV401"]
+    assert "ADV305" not in told
+
+
 def test_a_trial_that_computed_all_along_may_be_merely_slow():
     slow = Trial(mix=TWO_THREADS, tasks=60, wall_s=(), outcome="timed_out", cpu_s=9.0)
     assert "far slower than serial" in findings(site(PYTHON), [trial(SERIAL, 3.0), slow])["ADV305"]
@@ -115,6 +129,8 @@ def test_a_trial_that_computed_all_along_may_be_merely_slow():
         ("StopIteration: ", "the iterator it draws from is used up"),
         ("ValueError: I/O operation on closed file.", "its file is closed"),
         ("KeyError: 'k'", "what it works on were used up"),
+        ("URLError: <urlopen error [Errno 111] Connection refused>", "its server is gone"),
+        ("ProgrammingError: Cannot operate on a closed database.", "its file or connection is closed"),
     ],
 )
 def test_calls_that_fail_when_run_again_say_what_is_gone(error: str, told: str):
@@ -127,6 +143,31 @@ def test_a_cache_left_warm_by_the_run_is_not_taken_for_the_work():
     told = findings(site(PYTHON), [warm, trial(TWO_THREADS, 60 * 2e-5)])
     assert "a warm cache" in told["ADV401"]
     assert "ADV206" not in told
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_replay_that_is_only_noisy_stands_for_the_job(seed: int):
+    searched = run_search(Workload(cpu_s=0.01, noise=0.2), 60, seed=seed)
+    place = site(PYTHON, wall_s=60 * 0.01)
+    assert "ADV401" not in findings(place, list(searched.trials))
+
+
+@pytest.mark.parametrize(("factor", "told"), [(0.3, "a warm cache"), (3.0, "were gone")])
+def test_a_replay_far_from_the_run_does_not_even_in_noise(factor: float, told: str):
+    for seed in range(8):
+        searched = run_search(Workload(cpu_s=0.01 * factor, noise=0.2), 60, seed=seed)
+        assert told in findings(site(PYTHON, wall_s=60 * 0.01), list(searched.trials))["ADV401"]
+
+
+@pytest.mark.parametrize("outcome", ["timed_out", "wrong_result"])
+def test_threads_that_hang_or_race_leave_processes_to_be_advised(outcome: str):
+    code = {"timed_out": "ADV305", "wrong_result": "ADV304"}[outcome]
+    searched = run_search(Workload(cpu_s=0.01, broken=(("threads", outcome),)), 60)
+    told = findings(site(PYTHON, wall_s=60 * 0.01), list(searched.trials))
+    assert "2 threads" in told[code]
+    assert searched.advice.mix.backend == "processes"
+    sound = run_search(Workload(cpu_s=0.01), 60)
+    assert code not in findings(site(PYTHON, wall_s=60 * 0.01), list(sound.trials))
 
 
 def test_random_figures_come_with_a_cure():

@@ -1,0 +1,240 @@
+"""Scripts whose calls cannot be sent to other processes, or are dear to send, and others that only look so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from staging import PROCESSES, THREADS
+from trusting import seen
+
+# name -> script and what is told of it: which argument, and the way to the part that cannot be pickled
+STUCK = {
+    "a lambda": (
+        """
+        def step(key, n):
+            return key(n)
+        for i in range(6):
+            step(lambda n: n + 1, i)  # hot
+        """,
+        "argument 1: ",
+    ),
+    "a lock in an attribute of an attribute": (
+        """
+        import threading
+        class Pool:
+            def __init__(self):
+                self.lock = threading.Lock()
+        class Client:
+            def __init__(self):
+                self.pool = Pool()
+        def step(n, client):
+            with client.pool.lock:
+                return n
+        client = Client()
+        for i in range(6):
+            step(i, client)  # hot
+        """,
+        "argument 2.pool.lock: TypeError: cannot pickle '_thread.lock' object",
+    ),
+    "an open file in a dict": (
+        """
+        def step(options):
+            return options["n"]
+        with open(__file__) as source:
+            for i in range(6):
+                step({"n": i, "source": source})  # hot
+        """,
+        "argument 1['source']: TypeError: cannot pickle '_io.TextIOWrapper' object",
+    ),
+    "a generator": (
+        """
+        def step(rows):
+            return 1
+        for i in range(6):
+            step(n for n in range(i))  # hot
+        """,
+        "argument 1: TypeError: cannot pickle 'generator' object",
+    ),
+    "a connection of its own object": (
+        """
+        import sqlite3
+        class Store:
+            def __init__(self):
+                self.connection = sqlite3.connect(":memory:", check_same_thread=False)
+            def step(self, n):
+                return n * 2
+        store = Store()
+        for i in range(6):
+            store.step(i)  # hot
+        store.connection.close()
+        """,
+        "self.connection: TypeError: cannot pickle 'sqlite3.Connection' object",
+    ),
+}
+SENT = {
+    "a partial of a function": """
+        import functools
+        def add(a, b):
+            return a + b
+        def step(key, n):
+            return key(n)
+        for i in range(6):
+            step(functools.partial(add, 1), i)  # hot
+    """,
+    "a function by its name": """
+        def add(n):
+            return n + 1
+        def step(key, n):
+            return key(n)
+        for i in range(6):
+            step(add, i)  # hot
+    """,
+    "an object that leaves its lock behind": """
+        import threading
+        class Client:
+            def __init__(self):
+                self.lock = threading.Lock()
+            def __getstate__(self):
+                return {}
+            def __setstate__(self, state):
+                self.lock = threading.Lock()
+            def step(self, n):
+                with self.lock:
+                    return n
+        client = Client()
+        for i in range(6):
+            client.step(i)  # hot
+    """,
+    "a lock that all know by its name": """
+        import threading
+        lock = threading.Lock()
+        def step(n):
+            with lock:
+                return n
+        for i in range(6):
+            step(i)  # hot
+    """,
+    "a file by its name": """
+        def step(name, n):
+            with open(name) as source:
+                return source.read(n)
+        for i in range(6):
+            step(__file__, i)  # hot
+    """,
+}
+# the object of a bound method, pickled for each task; the megabytes are sent, the milliseconds are not worth it
+LARGE = {
+    "bytes in an attribute": """
+        class Index:
+            def __init__(self):
+                self.block = bytes(3_000_000)
+            def step(self, n):
+                return self.block[n]
+        index = Index()
+        for i in range(12):
+            index.step(i)  # hot
+    """,
+    "a list of figures": """
+        class Model:
+            def __init__(self):
+                self.weights = [n / 7 for n in range(300_000)]
+            def step(self, n):
+                return self.weights[n] * 2
+        model = Model()
+        for i in range(12):
+            model.step(i)  # hot
+    """,
+    "an object inside the object": """
+        class Table:
+            def __init__(self):
+                self.rows = {n: str(n) * 9 for n in range(100_000)}
+        class Report:
+            def __init__(self):
+                self.table = Table()
+            def step(self, n):
+                return len(self.table.rows[n])
+        report = Report()
+        for i in range(12):
+            report.step(i)  # hot
+    """,
+}
+SMALL = {
+    "a large object that all know by its name": """
+        import time
+        BLOCK = bytes(3_000_000)
+        class Index:
+            def step(self, n):
+                time.sleep(0.02)
+                return BLOCK[n]
+        index = Index()
+        for i in range(12):
+            index.step(i)  # hot
+    """,
+    "a large attribute of the class": """
+        import time
+        class Index:
+            block = bytes(3_000_000)
+            def step(self, n):
+                time.sleep(0.02)
+                return self.block[n]
+        index = Index()
+        for i in range(12):
+            index.step(i)  # hot
+    """,
+    "a large attribute that is left behind": """
+        import time
+        class Index:
+            def __init__(self):
+                self.block = bytes(3_000_000)
+            def __getstate__(self):
+                return {"block": b""}
+            def step(self, n):
+                time.sleep(0.02)
+                return n
+        index = Index()
+        for i in range(12):
+            index.step(i)  # hot
+    """,
+    "a small object": """
+        import time
+        class Index:
+            def __init__(self):
+                self.block = bytes(3_000)
+            def step(self, n):
+                time.sleep(0.02)
+                return self.block[n]
+        index = Index()
+        for i in range(12):
+            index.step(i)  # hot
+    """,
+}
+
+
+@pytest.mark.parametrize("name", STUCK)
+def test_what_cannot_be_sent_is_named_and_threads_are_still_tried(tmp_path: Path, name: str):
+    source, told = STUCK[name]
+    found = seen(tmp_path, source, mixes=(THREADS, PROCESSES))
+    assert f"the calls cannot be sent to another process: {told}" in found.told("ADV307", "info")
+    assert found.outcomes()[1:] == ("ok", "failed")
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_what_can_be_sent_is_not_flagged(tmp_path: Path, name: str):
+    found = seen(tmp_path, SENT[name], mixes=(THREADS, PROCESSES))
+    assert found.told("ADV307") == ""
+    assert found.outcomes() == ("ok", "ok", "ok")
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_object_that_goes_with_each_call_is_told(tmp_path: Path, name: str):
+    told = seen(tmp_path, LARGE[name], mixes=(PROCESSES,)).told("ADV203")
+    assert "2 processes send " in told
+    assert ".step each time: about" in told
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_method_whose_object_is_cheap_to_send_is_not_flagged(tmp_path: Path, name: str):
+    found = seen(tmp_path, SMALL[name], mixes=(PROCESSES,))
+    assert found.outcomes() == ("ok", "ok")
+    assert found.told("ADV203") == ""
