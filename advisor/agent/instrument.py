@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib.machinery
+import itertools
 import os
 import sys
 import types
@@ -21,6 +22,7 @@ from .outline import Plan, compiled
 if TYPE_CHECKING:
     from .site import Site
     from .turns import Turns
+    from .values import Value
 
 # These look at the frame that calls them, or are syntax in disguise.
 _FRAME_BOUND = frozenset({"super", "locals", "globals", "vars", "dir", "eval", "exec", "__import__", "breakpoint"})
@@ -45,6 +47,7 @@ class _Rewriter(ast.NodeTransformer):
         self.planned = loops
         self.scopes: list[_Scope] = []
         self.loops = 0
+        self.rows: Rows | None = None  # of the innermost loop
 
     def visit(self, node: ast.AST) -> ast.AST:  # noqa: PLR0911 - one line a kind of node
         """The node to stand in its place."""
@@ -65,6 +68,7 @@ class _Rewriter(ast.NodeTransformer):
     def parts(self, node: ast.AST, fields: Iterable[str], *, in_loop: bool = False) -> ast.AST:
         """Visit some fields of `node`."""
         self.loops += in_loop
+        rows, self.rows = self.rows, None if in_loop and isinstance(node, ast.While) else self.rows
         for field in fields:
             value = getattr(node, field, None)
             if isinstance(value, list):
@@ -72,30 +76,38 @@ class _Rewriter(ast.NodeTransformer):
             elif isinstance(value, ast.AST):
                 setattr(node, field, self.visit(value))
         self.loops -= in_loop
+        self.rows = rows
         return node
 
     def scope(self, node: _Scope) -> ast.AST:
         """Decorators, defaults and bases run where the definition stands, its body in a scope of its own."""
         self.parts(node, [field for field in node._fields if field not in _BODY])
-        loops = self.loops
+        loops, rows = self.loops, self.rows
         # A lambda inside a loop is one of the loop's tasks; a def starts afresh.
-        self.loops = loops if isinstance(node, ast.Lambda) else 0
+        if not isinstance(node, ast.Lambda):
+            self.loops, self.rows = 0, None
         self.scopes.append(node)
         self.parts(node, _BODY)
         self.scopes.pop()
-        self.loops = loops
+        self.loops, self.rows = loops, rows
         return node
 
     def for_loop(self, node: ast.For | ast.AsyncFor) -> ast.AST:
         """What a loop iterates over, and its else, are evaluated once: no tasks of the loop."""
         self.parts(node, ["iter", "orelse"])
-        return self.turns(node, self.parts(node, ["target", "body"], in_loop=True))
+        outer, self.rows = self.rows, Rows()
+        self.turns(node, self.parts(node, ["target", "body"], in_loop=True))
+        node.iter = self.rows.counting(node.iter) if isinstance(node, ast.For) else node.iter
+        self.rows = outer
+        return node
 
     def turns(self, node: ast.For | ast.AsyncFor | ast.While, visited: ast.AST) -> ast.AST:
         """A planned loop: `TICK() or ENTER()` before each turn, `OPEN and LEAVE()` after it, however it ends."""
         new_turns = self.planned.get((node.lineno, node.col_offset))
         if new_turns is not None:
             site = new_turns(self.qualname())
+            if isinstance(node, ast.For) and self.rows is not None:
+                self.rows.sites.append(site)
             skip = site.plan["skip"]
             body = node.body[skip:]
             last = ast.Try(body=body, handlers=[], orelse=[], finalbody=[_statement(_left(site), node.body[-1])])
@@ -106,6 +118,7 @@ class _Rewriter(ast.NodeTransformer):
         """As a loop; of several `for`, the first one's source is evaluated once."""
         first, *others = node.generators
         self.parts(first, ["iter"])
+        outer, self.rows = self.rows, Rows()
         self.parts(first, ["target", "ifs"], in_loop=True)
         for other in others:
             self.parts(other, other._fields, in_loop=True)
@@ -113,10 +126,13 @@ class _Rewriter(ast.NodeTransformer):
         new_turns = self.planned.get((node.lineno, node.col_offset))
         if new_turns is not None:
             site = new_turns(self.qualname())
+            self.rows.sites.append(site)
             if isinstance(node, ast.DictComp):
                 node.value = _made(site, node.value)
             else:
                 node.elt = _made(site, node.elt)
+        first.iter = self.rows.counting(first.iter) if not first.is_async else first.iter
+        self.rows = outer
         return node
 
     def call(self, node: ast.Call) -> ast.AST:
@@ -135,6 +151,8 @@ class _Rewriter(ast.NodeTransformer):
                 in_loop=in_loop,
                 kind="call",
             )
+            if self.rows is not None:
+                self.rows.sites.append(site)
             node.func = self.wrapped(node.func, site)
         return node
 
@@ -159,6 +177,31 @@ class _Rewriter(ast.NodeTransformer):
         setattr(builtins, site.tally.tick_name, site.tally.tick)
         tick = ast.Call(func=_name(site.tally.tick_name), args=[], keywords=[])
         return _at(ast.IfExp(test=tick, body=func, orelse=wrap), func)
+
+
+class Rows:
+    """How often one loop begins: each time, its turns are a row of tasks."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self) -> None:
+        self.sites: list[Site] = []
+        self.begun = 0
+
+    def counting(self, iterable: ast.expr) -> ast.expr:
+        """The expression the loop goes through, counted where any site is in need of that."""
+        if not self.sites:
+            return iterable
+        name = f"_advisor_row_{next(self.numbers)}"
+        setattr(builtins, name, self.begin)
+        for site in self.sites:
+            site.rows = self
+        return _at(ast.Call(func=_name(name), args=[iterable], keywords=[]), iterable)
+
+    def begin(self, iterable: Value) -> Value:
+        """The loop begins."""
+        self.begun += 1
+        return iterable
 
 
 def _entered(site: Turns) -> ast.expr:

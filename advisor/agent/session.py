@@ -174,6 +174,7 @@ def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
         "grown": sorted(site.marks.grown),
         "own": sorted(site.marks.own),
         "draws": site.draws,
+        "rows": site.rows.begun if site.rows is not None else None,
         "fed": sorted(site.marks.fed) if site.most_inside <= 1 else [],
         "reads": sorted(site.marks.reads),
         "revisited": sorted(site.marks.revisited),

@@ -20,6 +20,7 @@ from .witness import Marks, Witness
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from .instrument import Rows
     from .recorder import Recorder
     from .values import Arguments, Function, Keywords, Loaded, Value
 
@@ -74,6 +75,7 @@ class Site:
         self.digesting = True
         self.mapped: Site | None = None
         self.draws = False
+        self.rows: Rows | None = None
 
     @property
     def mean_s(self) -> float:

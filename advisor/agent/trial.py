@@ -66,7 +66,8 @@ def _run(kind: type[Backend], site: Site, order: dict[str, Any], lock: guard.Loc
         startup_s = time.perf_counter() - began
         if lock is not None:
             lock.close_files()
-        report, results = _measure(backend, tasks, startup_s, timed=site.mean_s >= _TIMED_TASK_S)
+        timed = site.mean_s >= _TIMED_TASK_S
+        report, results = _measure(backend, tasks, startup_s, timed=timed, row=order.get("row", 0))
     together = len(results) > 1 and type(tasks[0][0]) is Turn and results[1] is None
     report["mismatches"] = 0 if together else _mismatches(chosen, results)
     report["ipc_bytes"] = _bytes_sent(tasks, results) if backend.workers else 0
@@ -84,13 +85,16 @@ def _load(chosen: list[Task]) -> list[Loaded]:
     return [loaded[id(task)] for task in chosen]
 
 
-def _measure(backend: Backend, tasks: list[Loaded], startup_s: float, *, timed: bool) -> tuple[Report, list[Any]]:
+def _measure(
+    backend: Backend, tasks: list[Loaded], startup_s: float, *, timed: bool, row: int
+) -> tuple[Report, list[Any]]:
     run, task_s = backend.run, []
     if isinstance(backend, Serial) and len(tasks) <= _TIMED_TASKS and (timed or type(tasks[0][0]) is not Turn):
         run, task_s = backend.run_timed, backend.task_s
+    rows = [tasks[start : start + row] for start in range(0, len(tasks), row)] if row else [tasks]
     before = meter.usage(backend.workers)
     began = time.perf_counter()
-    results = run(tasks)
+    results = [result for each in rows for result in run(each)] if len(rows) > 1 else run(tasks)
     wall_s = time.perf_counter() - began
     after = meter.usage(backend.workers)
     report = {

@@ -49,7 +49,7 @@ def _chosen(left: list[Site], sites: Sequence[Site], machine: Machine, before: S
 def runnable(site: Site) -> bool:
     """True where trials can be run: calls were kept, there are several in one place, and nothing forbids them."""
     recorded = site.recorded
-    if recorded is None or recorded.sampled == 0 or (site.calls or 0) < 2 or not site.safety.replayable:  # noqa: PLR2004
+    if recorded is None or recorded.sampled == 0 or site.at_once < 2 or not site.safety.replayable:  # noqa: PLR2004
         return False
     return recorded.in_loop or recorded.kind == "pool"
 
@@ -60,7 +60,7 @@ def expected_gain(site: Site, machine: Machine) -> float:
     _, speedup = best_predicted(
         site.ledger,
         machine,
-        site.calls or 1,
+        site.at_once,
         task_s=call_s(site),
         sendable=sendable,
         longest_s=longest_s(site),

@@ -6,13 +6,15 @@ import ast
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from advisor.analyse import source
 from advisor.analyse.ledger import Tally, tally
 from advisor.analyse.lines import observed_wall_s
 from advisor.analyse.turns import outline
-from advisor.model.observation import Observation
+from advisor.model.observation import Observation, Stack
 from advisor.model.outline import Outline, Refusal
+from advisor.model.site import Site
 
 LEAST_SHARE = 0.05
 """Part of the script's time from which on a loop is worth recording turn by turn."""
@@ -50,6 +52,21 @@ def refusal(file: str, line: int) -> Refusal | None:
     loop = next((loop for loop in loops if loop.lineno == line), None)
     found = outline(file, loop) if loop is not None else None
     return found if isinstance(found, Refusal) else None
+
+
+def is_in_order(stack: Stack, depth: int, site: Site) -> bool:
+    """True where a loop around a site's own, in its function or further out, needs its turns in order."""
+    here = source.loops_around(site.file, site.line)
+    around = [(site.file, loop) for loop in (here if site.kind == "loop" else here[:-1])]
+    for frame in stack[:depth]:
+        around += [(frame.file, loop) for loop in source.loops_around(frame.file, frame.line) if frame.own]
+    return any(_needs_order(file, loop) for file, loop in around)
+
+
+@cache
+def _needs_order(file: str, loop: source.Loop) -> bool:
+    found = outline(file, loop)
+    return isinstance(found, Refusal) and found.dependent
 
 
 def _by_loop(observation: Observation) -> dict[tuple[str, source.Loop], dict[int, int]]:

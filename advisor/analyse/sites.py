@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from advisor.analyse import source
 from advisor.analyse.bound import judge
 from advisor.analyse.children import child_cpus
-from advisor.analyse.choice import enclosing
 from advisor.analyse.inline import EVENT_LOOP, Inline, inlines
 from advisor.analyse.ledger import Tally, tally
+from advisor.analyse.levels import Found, outer_first, the_better_tasks, weights, with_parents
 from advisor.analyse.lines import HotLine, hot_lines, import_seconds, observed_wall_s, site_lines
 from advisor.analyse.loops import refusal
 from advisor.analyse.match import Hits, match
-from advisor.analyse.safety import assess, is_pause
+from advisor.analyse.safety import assess
 from advisor.model.observation import Observation, Stack
 from advisor.model.recording import RecordedSite, Recording
 from advisor.model.site import Bound, Safety, Site
@@ -32,20 +30,6 @@ WAITING_FILES = ("concurrent/futures/_base.py", "multiprocessing/pool.py", "thre
 """Where the standard library waits for threads and workers."""
 SHORTEST_NATIVE_S = 10e-6
 """Ten times what recording adds to a call: from here on a traced C call's time is mostly its own."""
-WRAPPED_SHARE = 0.8
-"""A loop that spends this part of its time in one call is that call's loop."""
-ENOUGH_CALLS = 16
-"""Calls from which on the loops inside them need not be looked at: there are enough tasks further out."""
-NESTED_SHARE = 0.8
-"""A site counts as nested where another encloses it for nearly all of its time: advice on that one then serves both."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """A site and the stacks it is on."""
-
-    site: Site
-    hits: Hits
 
 
 def build(observation: Observation, recording: Recording | None, *, replay: Replay = "safe") -> tuple[Site, ...]:
@@ -67,71 +51,12 @@ def build(observation: Observation, recording: Recording | None, *, replay: Repl
     working = [
         found for found in loose if found.site.ledger.lock < WAITING_SHARE and not _waits_for_workers(seen, found)
     ]
-    tasks = _without_wrappers([found for found in many if not _waits_for_workers(seen, found)], seen.summed)
-    sites = _with_parents(seen.summed, (tasks + working) or hot)
-    return _outer_first(sites)
+    tasks = the_better_tasks([found for found in many if not _waits_for_workers(seen, found)], seen.summed)
+    sites = with_parents((tasks + working) or hot, seen.observation, seen.summed)
+    return outer_first(sites)
 
 
-def _without_wrappers(found: Sequence[_Found], summed: Tally) -> list[_Found]:
-    """Each loop, or the one call that its turns make: whichever is the better task.
-
-    The call is the simpler change, where it takes most of the turn and can be run again; calls that are enough to share
-    out stand for the loops inside them.
-    """
-    loops = [each for each in found if each.site.kind == "loop"]
-    calls = [each for each in found if each.site.kind != "loop"]
-    made = {loop.site.id: [call for call in calls if _is_made_by(call, loop, summed)] for loop in loops}
-    told_by_loop = {call.site.id for loop in loops for call in made[loop.site.id] if _is_part(call.site, loop.site)}
-    told_by_call = {
-        loop.site.id
-        for loop in loops
-        if any(call.site.id not in told_by_loop for call in made[loop.site.id])
-        or any(_is_enough(call.site) and _covers(call, loop, summed) for call in calls)
-    }
-    return [each for each in found if each.site.id not in told_by_loop | told_by_call]
-
-
-def _is_made_by(call: _Found, loop: _Found, summed: Tally) -> bool:
-    """True for a call that turns of the loop make themselves, and that takes most of their time."""
-    around = source.loops_around(call.site.file, call.site.line)
-    if call.site.file != loop.site.file or not around or around[-1].lineno != loop.site.line:
-        return False
-    whole_s = summed.thread_s(weights(loop.hits))
-    return _covers(loop, call, summed) and summed.thread_s(weights(call.hits)) >= WRAPPED_SHARE * whole_s
-
-
-def _is_part(call: Site, loop: Site) -> bool:
-    """True for a call that is no task by itself: it uses up a generator, or is a pause in a turn that gives results."""
-    if call.recorded is None or loop.recorded is None or loop.recorded.outline is None:
-        return False
-    return call.recorded.draws or (is_pause(call.recorded) and bool(loop.recorded.outline.outs))
-
-
-def _is_enough(call: Site) -> bool:
-    return call.safety.status == "safe" and (call.calls or 0) >= ENOUGH_CALLS
-
-
-def _covers(outer: _Found, inner: _Found, summed: Tally) -> bool:
-    """True where `outer` is further out on the stacks of `inner`, for most of its time."""
-    shared = {stack: hit for stack, hit in inner.hits.items() if stack in outer.hits and _encloses(outer, inner, stack)}
-    return summed.thread_s(weights(shared)) > NESTED_SHARE * summed.thread_s(weights(inner.hits))
-
-
-def _encloses(outer: _Found, inner: _Found, stack: int) -> bool:
-    """True where `outer` lies further out on a stack; in one frame, a loop lies around what is in its lines."""
-    if outer.site.id == inner.site.id:
-        return False
-    depths = outer.hits[stack].depth, inner.hits[stack].depth
-    return depths[0] < depths[1] or (depths[0] == depths[1] and _extent(outer.site) > _extent(inner.site))
-
-
-def _extent(site: Site) -> int:
-    """Lines of a loop's body, so that of two in one frame the outer one has more; 0 for a call."""
-    loop = site.recorded.outline if site.recorded is not None else None
-    return loop.end_line - loop.line + 1 if loop is not None else 0
-
-
-def _waits_for_workers(seen: _Seen, found: _Found) -> bool:
+def _waits_for_workers(seen: _Seen, found: Found) -> bool:
     """True for `future.result()` and its like: the time is that of the workers, which have sites of their own."""
     if found.site.kind == "pool" or found.site.ledger.share(("lock", "gil", "pipe")) < WAITING_SHARE:
         return False
@@ -145,15 +70,6 @@ def _is_waiting(below: Stack) -> bool:
     """True where the first code that is not the user's own is the standard library's waiting."""
     first = next((frame for frame in below if not frame.own), None)
     return first is not None and first.file.endswith(WAITING_FILES)
-
-
-def _outer_first(sites: Sequence[Site]) -> tuple[Site, ...]:
-    """By share, the largest first, and no site before the one that encloses it: a torn stack may have lost that."""
-    around = {site.id: enclosing(site, sites) for site in sites}
-    within = {
-        site.id: max(each.share for each in sites if each is site or site.id in around[each.id]) for site in sites
-    }
-    return tuple(sorted(sites, key=lambda site: (-within[site.id], len(around[site.id]))))
 
 
 def _can_be_told(site: RecordedSite) -> bool:
@@ -180,16 +96,11 @@ class _Seen:
         return judge(self.summed.ledger(inside), self.summed.samples_in(inside), threaded=threaded)
 
 
-def weights(hits: Hits) -> dict[int, float]:
-    """The stacks of a site with the part of each that is the site's."""
-    return {stack: hit.weight for stack, hit in hits.items()}
-
-
-def _recorded(seen: _Seen, site: RecordedSite, hits: Hits, *, replay: Replay) -> _Found:
+def _recorded(seen: _Seen, site: RecordedSite, hits: Hits, *, replay: Replay) -> Found:
     wall_s, share = seen.share(hits)
     ledger = seen.summed.ledger(weights(hits))
     threaded = site.current is not None and site.current.threads_per_process > 1
-    return _Found(
+    return Found(
         hits=hits,
         site=Site(
             id=site.id,
@@ -211,9 +122,9 @@ def _recorded(seen: _Seen, site: RecordedSite, hits: Hits, *, replay: Replay) ->
     )
 
 
-def _inline(seen: _Seen, place: Inline, number: int) -> _Found:
+def _inline(seen: _Seen, place: Inline, number: int) -> Found:
     wall_s, share = seen.share(place.hits)
-    return _Found(
+    return Found(
         hits=place.hits,
         site=Site(
             id=f"inline-{number}",
@@ -242,20 +153,3 @@ def _inline_safety(place: Inline) -> Safety:
     if refused is not None:
         return Safety(status="dependent" if refused.dependent else "unknown", reasons=(refused.why,))
     return Safety(reasons=("the work is done in place, not in a call, so nothing could be recorded",))
-
-
-def _with_parents(summed: Tally, found: Sequence[_Found]) -> list[Site]:
-    return [replace(inner.site, nested_in=_parent(summed, inner, found)) for inner in found]
-
-
-def _parent(summed: Tally, inner: _Found, found: Iterable[_Found]) -> str | None:
-    """The nearest site that encloses `inner` for most of its time: further out on the same stacks."""
-    total_s = summed.thread_s(weights(inner.hits))
-    around: list[tuple[float, int, str]] = []
-    for outer in found:
-        shared = [stack for stack in inner.hits if stack in outer.hits and _encloses(outer, inner, stack)]
-        part_s = summed.thread_s({stack: inner.hits[stack].weight for stack in shared})
-        if shared and part_s > NESTED_SHARE * total_s:
-            depth = sum(outer.hits[stack].depth for stack in shared) / len(shared)
-            around.append((depth, -_extent(outer.site), outer.site.id))
-    return max(around)[2] if around else None

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from advisor.analyse.flow import MUTATORS, Path
+from advisor.analyse.flow import MUTATORS
+from advisor.analyse.places import Path
 
 How = Literal["add", "set", "sum", "take", "element", "size", "read", "call"]
 """`add` puts something in, `set` an element, `sum` adds to an element, `take` removes or reorders, `element` reads one,

@@ -38,9 +38,10 @@ class RecordedSite:
     `revisited` those of "self" and the arguments ("argument 1") of which an object came more than once.
     `unevenness` is the relative standard deviation of the sampled calls' traced seconds, `longest_ratio` the longest
     one over their mean, the first call left out; None where not known. `draws` says that calls are given a generator,
-    which they use up. `safe_requests` counts HTTP requests that only read. `callee_name` is the qualified name of the
-    callee's code. `current` is the pool the script runs the calls on today. `outline` is the loop as a function, where
-    the site is one and its calls are turns.
+    which they use up. `rows` is how often the innermost loop around them began, None where not known.
+    `safe_requests` counts HTTP requests that only read. `callee_name` is the qualified name of the callee's code.
+    `current` is the pool the script runs the calls on today. `outline` is the loop as a function, where the site is one
+    and its calls are turns.
     """
 
     id: str
@@ -66,6 +67,7 @@ class RecordedSite:
     pickle_s: float = 0.0
     reused_results: int = 0
     draws: bool = False
+    rows: int | None = None
     mutated: tuple[str, ...] = ()
     grown: tuple[str, ...] = ()
     by_key: tuple[str, ...] = ()

@@ -73,7 +73,8 @@ class Site:
     `wall_s` is the time of run 1 during which at least one thread was inside it, `share` that over the script's
     wall time. `calls` is None where they could not be counted. `recorded` is what run 2 knows of it (None: nothing).
     `nested_in` is the id of the site that encloses it, None for an outermost one. `child_cpus` is how many CPUs the
-    child processes it waits for keep busy meanwhile.
+    child processes it waits for keep busy meanwhile. `row` is how many calls there are from one time to the next at
+    which all must have ended, since a loop around theirs needs its turns in order; None where all are one row.
     """
 
     id: str
@@ -92,3 +93,9 @@ class Site:
     recorded: RecordedSite | None = None
     nested_in: str | None = None
     child_cpus: float = 0.0
+    row: int | None = None
+
+    @property
+    def at_once(self) -> int:
+        """How many calls could be under way at once, whatever the workers."""
+        return min(self.row or self.calls or 1, self.calls or 1)

@@ -49,7 +49,8 @@ SERIAL = WorkerMix()
 class TrialRequest:
     """Ask the stage for one replay: `tasks` recorded calls of `site` under `mix`, killed after `timeout_s`.
 
-    `memory` asks for peak memory instead of seconds: such a trial's seconds are not to be used.
+    `memory` asks for peak memory instead of seconds: such a trial's seconds are not to be used. After each `row` tasks
+    all are waited for (0: at the end only).
     """
 
     site: str
@@ -57,6 +58,7 @@ class TrialRequest:
     tasks: int
     timeout_s: float
     memory: bool = False
+    row: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

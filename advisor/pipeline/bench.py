@@ -146,6 +146,7 @@ class Bench:
             max_threads=self.limits.threads,
             max_processes=self.limits.processes,
             current=recorded.current,
+            row=site.row or 0,
             waits=waits >= NOTABLE_WAIT,
             uneven=recorded.unevenness is None or recorded.unevenness >= UNEVEN,
             computes=nature.get("python", 0.0) >= NOTABLE_PYTHON,
@@ -154,7 +155,7 @@ class Bench:
 
     def _expected(self, site: Site, mix: WorkerMix) -> float:
         return predict(
-            site.ledger, mix, self.machine, site.calls or 1, task_s=call_s(site), longest_s=longest_s(site),
+            site.ledger, mix, self.machine, site.at_once, task_s=call_s(site), longest_s=longest_s(site),
             child_cpus=site.child_cpus,
         )  # fmt: skip
 

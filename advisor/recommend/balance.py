@@ -110,7 +110,7 @@ def recommend(
         return predicted(site, machine, script_wall_s, limits)
     calls = site.calls or base.tasks
     serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
-    ceiling = ceiling_of(serial, calls) if serial is not None else None
+    ceiling = ceiling_of(serial, min(calls, site.row or calls)) if serial is not None else None
     return replace(_answer(_choice(site, base, trials, machine, calls), trials, machine), ceiling=ceiling)
 
 

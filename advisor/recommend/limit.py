@@ -27,7 +27,8 @@ def limit_of(site: Site, best: Trial, trials: Sequence[Trial], machine: Machine,
         return ""
     speedup = serial.job_s(calls) / best.job_s(calls)
     escaped = any(trial.ok and trial.mix.processes > best.mix.processes for trial in trials)
-    return _tasks_limit(best, serial, speedup, calls) or _cpu_limit(site, best, speedup, machine, escaped=escaped)
+    at_once = min(calls, site.row or calls)
+    return _tasks_limit(best, serial, speedup, at_once) or _cpu_limit(site, best, speedup, machine, escaped=escaped)
 
 
 def _faster(trial: Trial, best: Trial, calls: int) -> bool:

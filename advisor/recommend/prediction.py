@@ -62,7 +62,7 @@ def predicted(site: Site, machine: Machine, script_wall_s: float, limits: Limits
     mix, speedup = best_predicted(
         site.ledger,
         machine,
-        site.calls,
+        site.at_once,
         task_s=call_s(site),
         sendable=recorded.pickle_error is None and site.safety.workers == "any",
         max_workers=limits.threads,
@@ -72,7 +72,7 @@ def predicted(site: Site, machine: Machine, script_wall_s: float, limits: Limits
         error=ERROR,
     )
     before = predict(
-        site.ledger, today, machine, site.calls, task_s=call_s(site), longest_s=longest_s(site),
+        site.ledger, today, machine, site.at_once, task_s=call_s(site), longest_s=longest_s(site),
         child_cpus=site.child_cpus,
     )  # fmt: skip
     return _weighed(site, mix, _gain(site.share * script_wall_s, mix, speedup / before), today)

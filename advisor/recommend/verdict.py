@@ -22,10 +22,17 @@ def best_site(sites: Sequence[SiteAdvice]) -> str | None:
     """Id of the site the verdict speaks of.
 
     The largest gain for the script, then one with trials, then a row of calls before calls that come one at a time,
-    then the first of `sites`: the largest share, an outer site before what it encloses.
+    then the first of `sites`: the largest share, an outer site before what it encloses. What lies inside calls that
+    need each other speaks only by its gain.
     """
     ranked = [entry for entry in sites if entry.recommendation is not None]
-    top = max(ranked, key=lambda entry: (_script_gain(entry), bool(entry.trials), _is_row(entry.site)), default=None)
+    ordered = {entry.site.id for entry in ranked if entry.site.safety.status == "dependent"}
+
+    def rank(entry: SiteAdvice) -> tuple[float, bool, bool, bool]:
+        inside = entry.site.nested_in in ordered
+        return _script_gain(entry), not inside, bool(entry.trials), _is_row(entry.site)
+
+    top = max(ranked, key=rank, default=None)
     return top.site.id if top is not None else None
 
 

@@ -16,13 +16,13 @@ def ladders(sizing: Sizing) -> list[list[WorkerMix]]:
     Processes go past twice the cores only where tasks wait, and hybrids need tasks that both wait and compute.
     """
     plan = sizing.plan
-    rows: list[Iterable[WorkerMix]] = [_threads(_counts(min(plan.max_threads, plan.calls), plan.cores))]
+    rows: list[Iterable[WorkerMix]] = [_threads(_counts(min(plan.max_threads, plan.at_once), plan.cores))]
     if plan.sendable:
         most = plan.max_processes if plan.waits else min(plan.max_processes, max(2 * plan.cores, 2))
-        rows.append(_processes(_counts(min(most, plan.calls), plan.cores)))
+        rows.append(_processes(_counts(min(most, plan.at_once), plan.cores)))
         hosts = min(plan.cores, plan.max_processes)
         if plan.waits and plan.computes and hosts > 1:
-            rows.append(_hybrids(hosts, _counts(min(plan.max_threads, plan.calls // hosts), 2)))
+            rows.append(_hybrids(hosts, _counts(min(plan.max_threads, plan.at_once // hosts), 2)))
     return [row for row in ([sizing.chunked(mix) for mix in mixes] for mixes in rows) if row]
 
 

@@ -32,6 +32,7 @@ class Plan:
     and in Python code: with both a hybrid is worth a trial.
     `uneven` says whether a few of the calls may not stand for all: some take far longer than others.
     `sendable` is False where calls cannot go to another process.
+    `row` is how many calls can be under way before all must have ended (0: all of them).
     `current` is the mix the script uses today, None where that is one call after the other.
     """
 
@@ -50,8 +51,14 @@ class Plan:
     computes: bool = True
     uneven: bool = True
     sendable: bool = True
+    row: int = 0
     min_repeats: int = 3
     max_repeats: int = 9
+
+    @property
+    def at_once(self) -> int:
+        """The most calls that can be under way at once."""
+        return min(self.row or self.calls, self.calls)
 
     def __post_init__(self) -> None:
         if min(self.calls, self.sampled, self.cores, self.max_threads, self.max_processes) < 1:

@@ -92,8 +92,9 @@ class Search:
         tasks = known.tasks if known is not None else self.sizing.tasks(mix, self.speedup(mix))
         tasks = min(tasks, self.sizing.memory_tasks(mix, self.speedup(mix))) if memory else tasks
         request = TrialRequest(
-            site=self.plan.site, mix=mix, tasks=tasks, timeout_s=self.sizing.timeout_s(tasks), memory=memory
-        )
+            site=self.plan.site, mix=mix, tasks=tasks, timeout_s=self.sizing.timeout_s(tasks), memory=memory,
+            row=self.plan.row,
+        )  # fmt: skip
         return self.book.add(self.stage.run(request), memory=memory)
 
     # --- the steps ---------------------------------------------------------------------------------
@@ -102,8 +103,9 @@ class Search:
         """Time one task, then set serial's own trial to a good length. False where even serial fails."""
         tasks = self.sizing.first()
         request = TrialRequest(
-            site=self.plan.site, mix=SERIAL, tasks=tasks, timeout_s=self.sizing.timeout_s(tasks) + self.plan.budget_s
-        )
+            site=self.plan.site, mix=SERIAL, tasks=tasks, timeout_s=self.sizing.timeout_s(tasks) + self.plan.budget_s,
+            row=self.plan.row,
+        )  # fmt: skip
         found = self.book.add(self.stage.run(request))
         if not found.ok:
             return False
@@ -196,7 +198,7 @@ class Search:
         best = self.book.best()
         if best is None or best.mix == SERIAL:
             return
-        middles = between(best.mix, [trial.mix for trial in self.book.usable()], self.plan.calls)
+        middles = between(best.mix, [trial.mix for trial in self.book.usable()], self.plan.at_once)
         self.try_all(self.sizing.capped(mix) for mix in middles)
         best = self.book.best()
         if best is not None:

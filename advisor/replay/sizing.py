@@ -120,9 +120,10 @@ class Sizing:
 
     def _chunk(self, wanted: float, workers: int) -> int:
         """Small enough that what is handed out together with the last, or the longest, task delays the end by 10%."""
-        floor = max(self.longest_s / self.task_s, self.plan.calls / workers)
+        floor = max(self.longest_s / self.task_s, self.plan.at_once / workers)
         return max(1, min(math.ceil(wanted), math.floor(1 + TAIL * floor)))
 
     def _whole(self, tasks: float, unit: int) -> int:
-        """Whole rounds of the workers; the stage spreads them evenly over the recorded calls."""
+        """Whole rounds of the workers, or whole rows; the stage spreads them evenly over the recorded calls."""
+        unit = self.plan.row or unit
         return max(1, min(math.ceil(tasks / unit) * unit, self.plan.calls, MOST_TASKS))

@@ -62,6 +62,7 @@ class RemoteStage:
                 "tasks": request.tasks,
                 "timeout_s": request.timeout_s,
                 "memory": request.memory,
+                "row": request.row,
                 **self._bounds(),
             },
             request.timeout_s,
