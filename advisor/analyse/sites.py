@@ -74,7 +74,7 @@ def _is_waiting(below: Stack) -> bool:
 
 def _can_be_told(site: RecordedSite) -> bool:
     """False for short calls of C functions: on a stack they cannot be told from the line that makes them."""
-    return site.callee_file is not None or site.traced_s >= SHORTEST_NATIVE_S * site.calls
+    return site.kind == "loop" or site.callee_file is not None or site.traced_s >= SHORTEST_NATIVE_S * site.calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
