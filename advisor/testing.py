@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -91,6 +91,9 @@ class Workload:
         serial_s = weight * self.task_s
         if mix == SERIAL:
             return serial_s
+        limited = min(self.native_threads, mix.native_threads or self.native_threads)
+        if limited < self.native_threads:
+            return replace(self, native_threads=limited).wall_s(replace(mix, native_threads=0), tasks)
         chunks = math.ceil(tasks / mix.chunk)
         workers, processes = min(mix.workers, chunks), min(mix.processes, chunks)
         each_s = self.task_s + (self.ipc_s if mix.processes > 1 else 0.0)

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .site import Site
     from .stage import Stage
+
+
+def limit(threads: int, folder: str) -> None:
+    """Let the native libraries of this process use so many threads of their own; as they like where that fails."""
+    if folder and folder not in sys.path:
+        sys.path.append(folder)
+    with contextlib.suppress(Exception):  # no threadpoolctl for this interpreter, or a library it does not know
+        import threadpoolctl
+
+        _held.append(threadpoolctl.threadpool_limits(threads))
+
+
+_held: list[object] = []  # a limit holds for as long as its object lives
 
 
 def run_native(_site: Site | None, order: dict[str, Any], _stage: Stage) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pickle
 import time
 from typing import TYPE_CHECKING, Any
 
-from . import guard, meter, stacks
+from . import guard, meter, native, stacks
 from .backends import BACKENDS, Backend, Serial
 from .digest import digest
 from .effects import ReplayRefused
@@ -59,7 +59,9 @@ def _run(kind: type[Backend], site: Site, order: dict[str, Any], lock: guard.Loc
         pickle.dumps(tasks[0])  # what cannot be sent fails here: the pool itself may hang on it
     else:
         stacks.arm()
-    backend = kind(order, (guard.in_worker, (os.getpid(), lock)))
+    if order.get("native_threads"):
+        native.limit(order["native_threads"], order["library"])
+    backend = kind(order, (_set_up_worker, (os.getpid(), lock, order)))
     backend.rehearse()
     began = time.perf_counter()
     with backend:
@@ -72,6 +74,12 @@ def _run(kind: type[Backend], site: Site, order: dict[str, Any], lock: guard.Loc
     report["mismatches"] = 0 if together else _mismatches(chosen, results)
     report["ipc_bytes"] = _bytes_sent(tasks, results) if backend.workers else 0
     return report
+
+
+def _set_up_worker(pid: int, lock: guard.Lock | None, order: dict[str, Any]) -> None:
+    guard.in_worker(pid, lock)
+    if order.get("native_threads"):
+        native.limit(order["native_threads"], order["library"])
 
 
 def _load(chosen: list[Task]) -> list[Loaded]:

@@ -12,14 +12,20 @@ Outcome = Literal["ok", "failed", "timed_out", "wrong_result", "withheld"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerMix:
-    """Processes x threads per process, the backend that runs them, and tasks handed out at once (`chunk`)."""
+    """Processes x threads per process, the backend that runs them, and tasks handed out at once (`chunk`).
+
+    `native_threads` is how many threads of their own native libraries may use in each process (0: as they do today).
+    """
 
     backend: Backend = "serial"
     processes: int = 1
     threads_per_process: int = 1
     chunk: int = 1
+    native_threads: int = 0
 
     def __post_init__(self) -> None:
+        if self.native_threads < 0:
+            raise ValueError("a library has no less than no threads")
         if min(self.processes, self.threads_per_process, self.chunk) < 1:
             raise ValueError("a mix has at least one process, one thread and a chunk of one")
         if self.backend == "serial" and self.workers != 1:
@@ -39,6 +45,8 @@ class WorkerMix:
             text = f"{self.processes} processes"
         else:
             text = f"{self.processes} processes x {self.threads_per_process} threads"
+        native = f" with {self.native_threads} native thread{'s'[: self.native_threads > 1]} each"
+        text += native if self.native_threads else ""
         return text + (f", chunks of {self.chunk}" if self.chunk > 1 else "")
 
 

@@ -20,6 +20,7 @@ from advisor.model.trial import SERIAL, WorkerMix
 from advisor.recommend.balance import after_change, current_mix, doubtful, recommend
 from advisor.recommend.flags import site_findings
 from advisor.recommend.margins import stay
+from advisor.recommend.overhead import NATIVE_SHARE
 from advisor.recommend.prediction import Limits
 from advisor.recommend.settle import settled
 from advisor.recommend.trust import representative
@@ -77,7 +78,7 @@ class Bench:
         """
         bench, measured = self, dict[str, SiteAdvice]()
         try:
-            pools = stage.native_pools(library=_folder_of("threadpoolctl"))
+            pools = stage.native_pools(library=folder_of("threadpoolctl"))
             bench = replace(self, machine=replace(self.machine, native_pools=pools))
             bench.run_trials(sites, stage, progress, measured)
         except (StageError, KeyboardInterrupt):
@@ -147,6 +148,8 @@ class Bench:
             max_processes=self.limits.processes,
             current=recorded.current,
             row=site.row or 0,
+            native_pools=nature.get("native", 0.0) >= NATIVE_SHARE
+            and any(pool.threads > 1 for pool in self.machine.native_pools),
             waits=waits >= NOTABLE_WAIT,
             uneven=recorded.unevenness is None or recorded.unevenness >= UNEVEN,
             computes=nature.get("python", 0.0) >= NOTABLE_PYTHON,
@@ -162,7 +165,7 @@ class Bench:
     def _with_lines(self, site: Site, stage: RemoteStage, limit_s: float) -> Site:
         """The site with line_profiler's figures, where it can be had; with those of run 1's samples else."""
         places = sorted({(line.file, line.line) for line in site.lines})
-        lines = replayed_lines(stage, site.id, places, limit_s=limit_s, library=_folder_of("line_profiler"))
+        lines = replayed_lines(stage, site.id, places, limit_s=limit_s, library=folder_of("line_profiler"))
         return replace(site, lines=lines) if lines else site
 
     def judged(self, site: Site, trials: tuple[Trial, ...]) -> SiteAdvice:
@@ -222,7 +225,7 @@ def _tell(progress: Progress, done: float, part: float, _mix: WorkerMix, spent: 
     progress.advance(min(1.0, done + part * spent))
 
 
-def _folder_of(module: str) -> str:
+def folder_of(module: str) -> str:
     """The folder our own copy of `module` lies in; "" where there is none."""
     spec = util.find_spec(module)
     if spec is None or spec.origin is None:

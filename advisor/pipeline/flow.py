@@ -24,7 +24,7 @@ from advisor.observe.run import observe
 from advisor.observe.signals import noted_interrupts, orderly_end
 from advisor.observe.stdin import keep_stdin
 from advisor.observe.target import check_target, own_roots
-from advisor.pipeline.bench import Bench
+from advisor.pipeline.bench import Bench, folder_of
 from advisor.pipeline.stopwatch import Stopwatch
 from advisor.recommend.trust import run_findings, too_short
 from advisor.recommend.verdict import best_site, verdict
@@ -168,6 +168,7 @@ class _Run:
             process,
             memory_floor_bytes=min(MEMORY_FLOOR_BYTES, int(MEMORY_FLOOR_SHARE * self.machine.memory_bytes)),
             memory_cap_bytes=self.machine.available_bytes + RESERVED_BYTES,
+            native_library=folder_of("threadpoolctl"),
             memory_groups=tuple((group.limit_bytes, str(group.folder)) for group in memory_groups()),
         )
         return bench.measure(sites, stage, self.progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from advisor.analyse.bound import nature_of
 from advisor.model.advice import Finding, Recommendation, Severity
@@ -51,7 +52,7 @@ def overhead_findings(
     yield from _memory(serial, chosen, today, machine)
     yield from _ipc(site, usable, chosen)
     yield from _startup(serial, chosen, calls)
-    yield from _native(site, usable, chosen, machine)
+    yield from _native(site, usable, chosen, machine, calls)
     yield from _tiny(serial, chosen, usable, calls)
 
 
@@ -158,21 +159,48 @@ def _startup(serial: Trial, chosen: Trial, calls: int) -> Iterable[Finding]:
         )
 
 
-def _native(site: Site, usable: Sequence[Trial], chosen: Trial, machine: Machine) -> Iterable[Finding]:
-    """ADV205: workers times the native library's own threads exceed the cores."""
+def _native(site: Site, usable: Sequence[Trial], chosen: Trial, machine: Machine, calls: int) -> Iterable[Finding]:
+    """ADV205: workers times the native library's own threads exceed the cores; what one such thread each comes to."""
     pools = [pool for pool in machine.native_pools if pool.threads > 1]
     native = nature_of(site.ledger).get("native", 0.0)
     workers = max([trial.mix.workers for trial in usable], default=1)
     if not pools or native < NATIVE_SHARE or workers < 2:  # noqa: PLR2004  # one worker shares with nobody
         return
     pool = max(pools, key=lambda pool: pool.threads)
-    concerned = chosen.mix.workers * pool.threads > machine.cores and chosen.mix != SERIAL
+    unlimited = chosen.mix.workers * pool.threads > machine.cores and not chosen.mix.native_threads
+    message = (
+        f"{pool.library} runs {pool.threads} threads of its own on {machine.cores} cores: {workers} workers make "
+        f"{workers * pool.threads}{_with_one_each(usable, calls, pool.library)}"
+    )
     yield Finding(
         code="ADV205",
-        severity="warning" if concerned else "info",
-        message=f"{pool.library} runs {pool.threads} threads of its own on {machine.cores} cores: "
-        f"{workers} workers make {workers * pool.threads}; give each worker one (threadpoolctl) before adding workers",
-        evidence={"library": pool.library, "threads": pool.threads, "workers": workers, "cores": machine.cores},
+        severity="warning" if unlimited and chosen.mix != SERIAL else "info",
+        message=message,
+        evidence={
+            "library": pool.library, "threads": pool.threads, "workers": workers, "cores": machine.cores,
+            "setting": f"{native_setting(pool.library)}=1",
+        },
+    )  # fmt: skip
+
+
+def _with_one_each(usable: Sequence[Trial], calls: int, library: str) -> str:
+    """What the trials show of workers with one native thread each, against the same workers without that limit."""
+    limited = [trial for trial in usable if trial.mix.native_threads]
+    serial = next(trial for trial in usable if trial.mix == SERIAL)
+    if not limited:
+        return f"; {native_setting(library)}=1 gives each worker one"
+    best = min(limited, key=lambda trial: trial.job_s(calls))
+    freely = next((each for each in usable if each.mix == replace(best.mix, native_threads=0)), None)
+    told = f"{serial.job_s(calls) / best.job_s(calls):.2f}x with {native_setting(library)}=1"
+    if freely is not None:
+        told = f"{serial.job_s(calls) / freely.job_s(calls):.2f}x as it is, {told}"
+    return f"; {replace(best.mix, native_threads=0, chunk=1)} came to {told}"
+
+
+def native_setting(library: str) -> str:
+    """The environment variable that limits a library's own threads, by the library's documentation."""
+    return {"openblas": "OPENBLAS_NUM_THREADS", "mkl": "MKL_NUM_THREADS", "blis": "BLIS_NUM_THREADS"}.get(
+        library, "OMP_NUM_THREADS"
     )
 
 

@@ -49,8 +49,18 @@ def verdict(
     if entry is not None and not entry.trials and any(finding.code == "ADV404" for finding in findings):
         entry = None
     said = _of_site(entry.site, entry.recommendation) if entry and entry.recommendation else _nothing(findings)
+    said += _setting(entry) if entry is not None else ""
     changed = _after_change(entry.site, entry.after_change) if entry and entry.after_change else ""
     return _after_failure(script_exit) + said + changed
+
+
+def _setting(entry: SiteAdvice) -> str:
+    """The line that keeps native libraries to the threads that were advised."""
+    advised = entry.recommendation
+    if advised is None or not advised.decided or not advised.mix.native_threads:
+        return ""
+    setting = next((each.evidence["setting"] for each in entry.findings if each.code == "ADV205"), None)
+    return f" Start the script with {setting}." if setting is not None else ""
 
 
 def name_of(site: Site) -> str:

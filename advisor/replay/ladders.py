@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from advisor.model.trial import WorkerMix
@@ -16,13 +16,15 @@ def ladders(sizing: Sizing) -> list[list[WorkerMix]]:
     Processes go past twice the cores only where tasks wait, and hybrids need tasks that both wait and compute.
     """
     plan = sizing.plan
-    rows: list[Iterable[WorkerMix]] = [_threads(_counts(min(plan.max_threads, plan.at_once), plan.cores))]
+    rows: list[Sequence[WorkerMix]] = [_threads(_counts(min(plan.max_threads, plan.at_once), plan.cores))]
     if plan.sendable:
         most = plan.max_processes if plan.waits else min(plan.max_processes, max(2 * plan.cores, 2))
         rows.append(_processes(_counts(min(most, plan.at_once), plan.cores)))
         hosts = min(plan.cores, plan.max_processes)
         if plan.waits and plan.computes and hosts > 1:
             rows.append(_hybrids(hosts, _counts(min(plan.max_threads, plan.at_once // hosts), 2)))
+    if plan.native_pools and plan.cores > 1:
+        rows += [[replace(mix, native_threads=1)] for row in rows[:2] for mix in row if mix.workers == plan.cores]
     return [row for row in ([sizing.chunked(mix) for mix in mixes] for mixes in rows) if row]
 
 
@@ -37,16 +39,16 @@ def between(best: WorkerMix, tried: Iterable[WorkerMix], calls: int) -> list[Wor
     return [_sized(best, count) for count in sorted(found - {size, below, above}) if count > 1]
 
 
-def _threads(counts: Iterable[int]) -> Iterable[WorkerMix]:
-    return (WorkerMix(backend="threads", threads_per_process=count) for count in counts)
+def _threads(counts: Iterable[int]) -> Sequence[WorkerMix]:
+    return [WorkerMix(backend="threads", threads_per_process=count) for count in counts]
 
 
-def _processes(counts: Iterable[int]) -> Iterable[WorkerMix]:
-    return (WorkerMix(backend="processes", processes=count) for count in counts)
+def _processes(counts: Iterable[int]) -> Sequence[WorkerMix]:
+    return [WorkerMix(backend="processes", processes=count) for count in counts]
 
 
-def _hybrids(hosts: int, counts: Iterable[int]) -> Iterable[WorkerMix]:
-    return (WorkerMix(backend="hybrid", processes=hosts, threads_per_process=count) for count in counts)
+def _hybrids(hosts: int, counts: Iterable[int]) -> Sequence[WorkerMix]:
+    return [WorkerMix(backend="hybrid", processes=hosts, threads_per_process=count) for count in counts]
 
 
 def _counts(most: int, cores: int) -> list[int]:

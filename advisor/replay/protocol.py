@@ -32,6 +32,7 @@ class Plan:
     and in Python code: with both a hybrid is worth a trial.
     `uneven` says whether a few of the calls may not stand for all: some take far longer than others.
     `sendable` is False where calls cannot go to another process.
+    `native_pools` says that a library computes on threads of its own: workers are tried with one such thread each, too.
     `row` is how many calls can be under way before all must have ended (0: all of them).
     `current` is the mix the script uses today, None where that is one call after the other.
     """
@@ -51,6 +52,7 @@ class Plan:
     computes: bool = True
     uneven: bool = True
     sendable: bool = True
+    native_pools: bool = False
     row: int = 0
     min_repeats: int = 3
     max_repeats: int = 9

@@ -41,13 +41,14 @@ class RemoteStage:
 
     A trial that leaves the machine, or one of `memory_groups` (limit in bytes, folder of the control group), less
     memory than `memory_floor_bytes` is stopped; each of its processes may take `memory_cap_bytes` more than the script
-    has (0: as much as there is).
+    has (0: as much as there is). `native_library` is the folder of a threadpoolctl, for interpreters without one.
     """
 
     channel: Channel
     memory_floor_bytes: int = 0
     memory_cap_bytes: int = 0
     memory_groups: tuple[tuple[int, str], ...] = ()
+    native_library: str = ""
 
     def run(self, request: TrialRequest) -> Trial:
         """One replay. Raises StageError where the stage itself has gone."""
@@ -63,6 +64,8 @@ class RemoteStage:
                 "timeout_s": request.timeout_s,
                 "memory": request.memory,
                 "row": request.row,
+                "native_threads": request.mix.native_threads,
+                "library": self.native_library,
                 **self._bounds(),
             },
             request.timeout_s,

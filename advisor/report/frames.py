@@ -146,11 +146,7 @@ def _speedup(trial: Trial, base: Trial | None) -> tuple[float | None, float | No
 
 def _same_workers(one: WorkerMix, other: WorkerMix) -> bool:
     """True where both run on the same workers, whatever their chunk."""
-    return (one.backend, one.processes, one.threads_per_process) == (
-        other.backend,
-        other.processes,
-        other.threads_per_process,
-    )
+    return replace(one, chunk=1) == replace(other, chunk=1)
 
 
 def _findings(advice: Advice) -> Iterator[tuple[str | None, Finding]]:

@@ -211,7 +211,7 @@ def _predicted(best: SiteAdvice) -> list[str]:
 
 def _short_mix(mix: str) -> str:
     """A mix in fewer letters where it is long, so that the trial table fits 80 columns."""
-    short = mix.replace(", chunks of ", " /")
+    short = mix.replace(", chunks of ", " /").replace(" with ", ", ").replace(" native thread each", " native")
     return short.replace("processes x", "proc x").replace(" threads", " thr") if " x " in mix else short
 
 

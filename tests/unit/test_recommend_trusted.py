@@ -13,7 +13,7 @@ from advisor.analyse.choice import choose_sites
 from advisor.cli.run import exit_code
 from advisor.model.advice import Prediction, SiteAdvice
 from advisor.model.ledger import Ledger
-from advisor.model.machine import Noise
+from advisor.model.machine import NativePool, Noise
 from advisor.model.site import Safety, Site
 from advisor.model.target import ScriptExit
 from advisor.model.trial import SERIAL, Stand, Trial, WorkerMix
@@ -225,3 +225,30 @@ def test_strict_takes_no_prediction_for_an_answer():
     assert (exit_code(builders.predicted()), exit_code(builders.predicted(), strict=True)) == (0, 5)
     assert exit_code(builders.serial_stays(), strict=True) == 0
     assert exit_code(builders.inconclusive()) == 5
+
+
+# --- threads of native libraries ------------------------------------------------------------------------
+
+
+ONE_EACH = WorkerMix(backend="processes", processes=2, native_threads=1)
+WITH_BLAS = machine(native_pools=(NativePool(library="openblas", threads=2),))
+
+
+def test_workers_with_one_native_thread_each_are_told_with_the_line_to_paste():
+    place = site(Ledger(native=1.0))
+    trials = [trial(SERIAL, 3.0), trial(TWO_PROCESSES, 4.0), trial(ONE_EACH, 1.55)]
+    answer = recommend(place, trials, WITH_BLAS, script_wall_s=3.2)
+    found = site_findings(place, trials, answer, WITH_BLAS)
+    entry = SiteAdvice(site=place, trials=tuple(trials), recommendation=answer, findings=found)
+    assert answer.mix == ONE_EACH
+    assert "Start the script with OPENBLAS_NUM_THREADS=1." in verdict([entry], place.id, ScriptExit())
+    told = next(each.message for each in found if each.code == "ADV205")
+    assert "2 processes came to 0.75x as it is, 1.94x with OPENBLAS_NUM_THREADS=1" in told
+
+
+def test_native_threads_that_use_the_cores_already_are_left_alone_and_the_other_way_is_tried():
+    found = run_search(Workload(cpu_s=0.2, gil_share=0.0, native_threads=2), 60, native_pools=True)
+    tried = {each.mix for each in found.trials}
+    assert found.advice.mix == SERIAL
+    assert replace(TWO_THREADS, native_threads=1) in tried
+    assert ONE_EACH in tried
