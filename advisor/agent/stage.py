@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from . import guard, meter, stacks
 from .lines import run_lines
 from .native import run_native
+from .rewitness import run_witness
 from .trial import run_trial
 
 if TYPE_CHECKING:
@@ -36,7 +37,12 @@ _READ_BYTES = 1 << 16
 _PR_SET_CHILD_SUBREAPER = 36
 
 Message = dict[str, Any]
-_WORK: dict[str, Callable[..., Message]] = {"trial": run_trial, "lines": run_lines, "native": run_native}
+_WORK: dict[str, Callable[..., Message]] = {
+    "trial": run_trial,
+    "lines": run_lines,
+    "native": run_native,
+    "witness": run_witness,
+}
 
 
 class Channel:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal
 
 from advisor.analyse.dependence import carried
 from advisor.analyse.shared import shared_state
 from advisor.model.ledger import Ledger
 from advisor.model.recording import Effect, RecordedSite
-from advisor.model.site import Safety
+from advisor.model.site import Safety, Workers
 from advisor.model.target import Replay
 
 UNSEEN_NETWORK = 0.05
@@ -50,8 +49,12 @@ def assess(  # noqa: PLR0911  # one way out a judgement
         effects += (f"it sends requests ({recorded.safe_requests} times), and --replay-effects=none was given",)
     if dependent:
         return Safety(status="dependent", reasons=dependent + effects)
+    if _is_apart(recorded) and (mutated or state.in_this_process) and not effects:
+        told = (*state.changed, *state.in_this_process)
+        reasons = tuple(f"each process has {name} to itself, which threads would share" for name in told)
+        return Safety(status="safe", reasons=reasons, workers="processes")
     kept = tuple(f"the calls add to {name}, which processes would not share" for name in state.in_this_process)
-    workers: Literal["any", "threads"] = "threads" if kept else "any"
+    workers: Workers = "threads" if kept else "any"
     if effects:
         return Safety(status="withheld", reasons=effects + mutated + kept, workers=workers)
     if mutated:
@@ -61,6 +64,11 @@ def assess(  # noqa: PLR0911  # one way out a judgement
     if recorded.calls > 1 and recorded.sampled and (recorded.in_loop or recorded.kind == "pool"):
         return Safety(status="safe", reasons=kept, workers=workers)
     return Safety(reasons=kept, workers=workers)
+
+
+def _is_apart(recorded: RecordedSite) -> bool:
+    """True for calls that run in other processes today: what they change there is no other's."""
+    return recorded.kind == "pool" and recorded.current is not None and recorded.current.processes > 1
 
 
 def one_place(recorded: RecordedSite) -> tuple[str, ...]:

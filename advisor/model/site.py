@@ -12,6 +12,7 @@ BoundName = Literal["io-wait", "cpu-bound", "lock-wait", "mixed", "unknown"]
 Detail = Literal[
     "network", "disk", "sleep", "child-process", "pipe", "python", "native", "gil", "lock", "import", "unknown"
 ]
+Workers = Literal["any", "threads", "processes"]
 SafetyStatus = Literal["safe", "dependent", "unsafe", "withheld", "unknown"]
 
 
@@ -29,13 +30,14 @@ class Safety:
     """Whether calls may run side by side, and whether they may be replayed, with reasons in the user's names.
 
     `changes` names shared state that the calls change: as written they stay serial, copies may still show what
-    returning the values would gain. `workers` is "threads" where other processes would not share what calls add to.
+    returning the values would gain. `workers` is "threads" where other processes would not share what calls add to,
+    "processes" where threads would share what each process has to itself today.
     """
 
     status: SafetyStatus = "unknown"
     reasons: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
-    workers: Literal["any", "threads"] = "any"
+    workers: Workers = "any"
 
     @property
     def replayable(self) -> bool:

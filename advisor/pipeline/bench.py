@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from advisor.analyse.bound import judge_replayed, nature_of
 from advisor.analyse.choice import call_s, choose_sites, longest_s
+from advisor.analyse.safety import assess
 from advisor.analyse.scaling import predict
 from advisor.errors import StageError
 from advisor.model.advice import Prediction, SiteAdvice
@@ -89,12 +90,15 @@ class Bench:
         self, sites: Sequence[Site], stage: RemoteStage, progress: Progress, measured: dict[str, SiteAdvice]
     ) -> None:
         """Trials for the sites worth them, the most promising first; what each gives is put into `measured`."""
-        chosen = choose_sites(sites, self.machine)
+        chosen = [self.watched(stage, site) for site in choose_sites(sites, self.machine)]
         left_s = self.budget_s
         if chosen:
             progress.step("replay", left_s)
         clock = MonotonicClock()
         for place, site in enumerate(chosen):
+            if not site.safety.replayable:
+                measured[site.id] = self.unmeasured(site, ())
+                continue
             rest = len(chosen) - place - 1
             weight = FIRST_SITE_WEIGHT if place == 0 else 1.0
             budget_s = left_s * weight / (weight + rest)
@@ -111,6 +115,15 @@ class Bench:
                     measured[site.id] = self.judged(site, searching.trials())
                 raise
             left_s -= min(budget_s, clock.now() - began)
+
+    def watched(self, stage: RemoteStage, site: Site) -> Site:
+        """A site whose calls ran in other processes, with what a few of them change when they run where we can look."""
+        recorded = site.recorded
+        if recorded is None or recorded.kind != "pool" or current_mix(site).processes == 1:
+            return site
+        seen = stage.witness(recorded)
+        safety = assess(seen, site.ledger, replay=self.options.replay_effects)
+        return replace(site, recorded=seen, safety=safety)
 
     @property
     def limits(self) -> Limits:
@@ -144,7 +157,7 @@ class Bench:
             budget_s=budget_s,
             expectation=partial(self._expected, site),
             settled=lambda trials: settled(site, trials, self.machine, script_wall_s=self.script_wall_s),
-            max_threads=self.limits.threads,
+            max_threads=self.limits.threads if site.safety.workers != "processes" else 1,
             max_processes=self.limits.processes,
             current=recorded.current,
             row=site.row or 0,

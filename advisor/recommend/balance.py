@@ -98,6 +98,8 @@ def recommend(
     """
     if site.safety.workers == "threads":
         trials = [trial for trial in trials if trial.mix.processes == 1]
+    elif site.safety.workers == "processes":
+        trials = [trial for trial in trials if trial.mix.threads_per_process == 1]
     held = _held(site)
     base = _base(site, trials)
     if held is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from advisor.errors import StageError
 from advisor.model.machine import NativePool
+from advisor.model.recording import RecordedSite
 from advisor.model.trial import Stand, Trial, TrialRequest
 
 _ANSWER_S = 30.0
@@ -112,6 +113,22 @@ class RemoteStage:
         answer = self._ask(order, _NATIVE_S)
         return tuple(NativePool(**pool) for pool in answer["pools"])
 
+    def witness(self, recorded: RecordedSite) -> RecordedSite:
+        """The site with what a few of its calls change, run again here; as it was where they fail."""
+        order = {"op": "witness", "site": recorded.id, "timeout_s": _NATIVE_S} | self._bounds()
+        answer = self._ask(order, _NATIVE_S)
+
+        def joined(known: Iterable[str], name: str) -> tuple[str, ...]:
+            return tuple(dict.fromkeys((*known, *answer.get(name, ()))))
+
+        return replace(
+            recorded,
+            mutated=joined(recorded.mutated, "mutated"),
+            grown=joined(recorded.grown, "grown"),
+            by_key=joined(recorded.by_key, "by_key"),
+            reads=joined(recorded.reads, "reads"),
+        )
+
     def _bounds(self) -> dict[str, Any]:
         return {
             "memory_floor_bytes": self.memory_floor_bytes,
@@ -128,6 +145,6 @@ class RemoteStage:
 
 
 _NATIVE_S = 10.0
-"""Looking into the loaded libraries takes milliseconds; one that hangs in its lock is not waited for."""
+"""Looking into the loaded libraries, or at a few calls, takes moments; what hangs is not waited for."""
 _LINES_SLOWER = 20.0
 """One replayed call is not cut short: line_profiler may slow it down by up to 50 times."""

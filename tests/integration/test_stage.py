@@ -9,6 +9,8 @@ import psutil
 import pytest
 from staging import HYBRID, MIXES, PROCESSES, THREADS, staged
 
+from advisor.analyse.safety import assess
+from advisor.model.ledger import Ledger
 from advisor.model.trial import SERIAL, TrialRequest, WorkerMix
 
 SQUARES = """
@@ -662,3 +664,38 @@ def test_a_script_that_profiles_itself_has_the_profiler(tmp_path: Path, module: 
         assert run.output("stderr") == ""
         assert run.site("square").calls == 10
         assert not all(count.complete for count in run.recording.functions)
+
+
+PER_PROCESS = """
+    import concurrent.futures, os
+    seen = {}
+    count = 0
+    def work(x):
+        global count
+        count += 1
+        HOW
+        return x
+
+    if __name__ == "__main__":
+        with concurrent.futures.ProcessPoolExecutor(2) as pool:
+            print(sum(pool.map(work, range(20))))
+"""
+
+
+@pytest.mark.parametrize(("how", "named"), [("seen[x] = count", "global seen"), ("pass", "global count")])
+def test_what_tasks_of_a_process_pool_change_is_found_by_watching_a_few_run_again(
+    how: str, named: str, tmp_path: Path
+) -> None:
+    with staged(tmp_path, PER_PROCESS.replace("HOW", how)) as run:
+        site = run.site("work")
+        assert (site.mutated, site.grown, site.by_key) == ((), (), ())
+        seen = run.stage.witness(site)
+        safety = assess(seen, Ledger(python=1.0))
+        assert (safety.status, safety.workers) == ("safe", "processes")
+        assert named in "; ".join(safety.reasons)
+
+
+def test_tasks_of_a_process_pool_that_change_nothing_may_run_on_threads(tmp_path: Path) -> None:
+    source = PER_PROCESS.replace("count += 1", "x = x + count").replace("HOW", "pass")
+    with staged(tmp_path, source) as run:
+        assert assess(run.stage.witness(run.site("work")), Ledger(python=1.0)).workers == "any"

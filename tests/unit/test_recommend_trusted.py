@@ -252,3 +252,15 @@ def test_native_threads_that_use_the_cores_already_are_left_alone_and_the_other_
     assert found.advice.mix == SERIAL
     assert replace(TWO_THREADS, native_threads=1) in tried
     assert ONE_EACH in tried
+
+
+def test_processes_that_each_have_state_of_their_own_are_not_turned_into_threads():
+    today = WorkerMix(backend="processes", processes=12)
+    place = site(
+        PYTHON,
+        safety=Safety(status="safe", reasons=("each process has global count to itself",), workers="processes"),
+        recorded=recorded(kind="pool", current=today),
+    )
+    trials = [trial(SERIAL, 3.0), trial(TWO_THREADS, 1.0), trial(TWO_PROCESSES, 1.5), trial(today, 1.6)]
+    assert weigh(place, trials).mix == TWO_PROCESSES
+    assert weigh(place, []).mix.threads_per_process == 1

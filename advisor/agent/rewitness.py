@@ -1,0 +1,37 @@
+"""What calls change that ran in other processes in run 2: a few of them, run again in a forked copy and watched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .site import WITNESS_CALLS
+from .witness import Marks, Witness
+
+if TYPE_CHECKING:
+    from .site import Site
+    from .stage import Stage
+
+
+def run_witness(site: Site, order: dict[str, Any], stage: Stage) -> dict[str, Any]:  # noqa: ARG001  # as all orders are
+    """Names of what the calls changed, added to, set by key and read, as a recorded site has them."""
+    lock = stage.lock(forks=False)
+    if lock is not None:
+        lock.close_files()
+    marks = Marks()
+    try:
+        for task in site.sample.tasks[:WITNESS_CALLS]:
+            function, args, kwargs = task.load()
+            witness = Witness(function, args, kwargs, stage.effects.open_files, stage.is_own)
+            marks.begin(witness)
+            function(*args, **kwargs)
+            marks.judge(witness)
+    except BaseException as error:  # a call that cannot be run again says so in its trials
+        return {"error": f"{type(error).__name__}: {error}"}
+    marks.settle()
+    return {
+        "error": None,
+        "mutated": sorted(marks.mutated),
+        "grown": sorted(marks.grown),
+        "by_key": sorted(marks.by_key),
+        "reads": sorted(marks.reads),
+    }
