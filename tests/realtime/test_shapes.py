@@ -166,3 +166,86 @@ def test_threads_of_the_scripts_own_are_compared_with_more(tmp_path: Path, envir
     assert site["recommendation"]["backend"] == "threads"
     assert site["recommendation"]["threads_per_process"] > 4
     assert not [other for other in advice["sites"] if other["callee"].endswith("result")]
+
+
+def test_work_in_a_loop_is_tried_as_the_function_a_turn_would_be(tmp_path: Path, environment: dict[str, str]) -> None:
+    source = """\
+        import time
+        results, total = [], 0
+        for number in range(30):
+            time.sleep(0.03)
+            square = number * number
+            results.append(square)
+            total += square
+        print(len(results), total)
+        """
+    advice = _advice(source, tmp_path, environment)
+    site = _spoken_of(advice)
+    assert (site["kind"], site["line"], site["calls"], site["bound"]) == ("loop", 3, 30, "io-wait")
+    assert (site["recommendation"]["backend"], site["recommendation"]["measured"]) == ("threads", True)
+    assert "a function of `number` that gives back what goes into `results`, `total`" in advice["verdict"]
+
+
+def test_a_loop_whose_turns_need_each_other_says_which_line(tmp_path: Path, environment: dict[str, str]) -> None:
+    source = """\
+        def walk(steps):
+            x = 1
+            for _ in range(steps):
+                x = (x * 31 + 7) % 1000003
+            return x
+        print(walk(8_000_000))
+        """
+    advice = _advice(source, tmp_path, environment)
+    site = _spoken_of(advice)
+    assert (site["kind"], site["safety"]["status"], site["recommendation"]["backend"]) == (
+        "inline", "dependent", "serial",
+    )  # fmt: skip
+    assert "`x`, read at line 4" in advice["verdict"]
+
+
+def test_of_a_recursion_the_outermost_call_is_the_task(tmp_path: Path, environment: dict[str, str]) -> None:
+    source = """\
+        def fib(n):
+            return n if n < 2 else fib(n - 1) + fib(n - 2)
+        print(sum([fib(n % 3 + 20) for n in range(400)]))
+        """
+    site = _spoken_of(_advice(source, tmp_path, environment))
+    assert (site["callee"], site["line"], site["calls"]) == ("fib", 3, 400)
+    assert (site["bound"], site["detail"]) == ("cpu-bound", "python")
+
+
+def test_partials_and_functions_kept_in_containers_are_calls_like_others(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    source = """\
+        import functools, time
+        def fetch(wait, k):
+            time.sleep(wait)
+            return k
+        jobs = {"page": functools.partial(fetch, 0.03)}
+        print(sum([jobs["page"](k) for k in range(30)]))
+        """
+    site = _spoken_of(_advice(source, tmp_path, environment))
+    assert (site["line"], site["calls"], site["bound"]) == (6, 30, "io-wait")
+    assert site["recommendation"]["backend"] == "threads"
+
+
+def test_only_the_calls_of_one_turn_go_side_by_side_where_turns_come_in_order(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    source = """\
+        import time
+        def fetch(n):
+            time.sleep(0.02)
+            return n * 2
+        page, out = 1, []
+        while page < 60:
+            links = [fetch(page * 10 + k) for k in range(4)]
+            out += links
+            page += links[0] % 7 + 1
+        print(len(out), sum(out))
+        """
+    site = _spoken_of(_advice(source, tmp_path, environment))
+    assert site["callee"] == "fetch"
+    assert site["recommendation"]["threads_per_process"] * site["recommendation"]["processes"] <= 4
+    assert site["recommendation"]["backend"] != "serial"
