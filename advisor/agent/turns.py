@@ -57,12 +57,33 @@ class Turns(Site):
         if not self.recorder.recording or self.failed:
             return
         index = self.count()
+        self.forget_broken_off()
         if _thread.get_ident() in self.inside:  # a turn inside a turn of the same loop is no task by itself
             return
         try:
             self.begin(index, sys._getframe(1))
         except Exception:  # what an odd object of the user's raises here is not the user's trouble
             self.failed = True
+
+    def forget_broken_off(self) -> None:
+        """Let go of a comprehension's element that raised: nobody told us, but its frame runs no more."""
+        opened = self.open.get(_thread.get_ident())
+        frame: FrameType | None = sys._getframe(2) if opened is not None else None
+        while opened is not None and frame is not opened.frame:
+            if frame is None:
+                self.close(opened)
+                if opened.task is not None:
+                    self.sample.drop(opened.task)
+                return
+            frame = frame.f_back
+
+    def close(self, opened: _Open) -> None:
+        """The turn is under way no more."""
+        del self.open[opened.thread]
+        self.inside.discard(opened.thread)
+        stack = self.recorder.effects.stack()
+        if self.notes in stack:
+            stack.remove(self.notes)
 
     def begin(self, index: int, frame: FrameType) -> None:
         """Record what is known before the turn."""
@@ -104,13 +125,9 @@ class Turns(Site):
         opened = self.open.get(_thread.get_ident())
         if opened is None or opened.frame is not frame:
             return
-        del self.open[opened.thread]
+        self.close(opened)
         took_s = ended - opened.began
         self.traced_s += took_s * self.tally.period
-        self.inside.discard(opened.thread)
-        stack = self.recorder.effects.stack()
-        if self.notes in stack:
-            stack.remove(self.notes)
         if opened.witness is not None or opened.written is not None:
             self.look_at_writes(opened.witness, opened.written)
         if sys.exc_info()[1] is not opened.raised:  # the turn raised: it is not run again

@@ -262,7 +262,7 @@ def _scope(file: str, loop: source.Loop) -> tuple[source.Function | None, str, s
 
 
 def _stored(file: str, loop: source.Loop) -> set[str]:
-    """Names of the scopes around a loop that hold data: assigned or given, not defined or imported."""
+    """Names of the scopes around a loop that another function would have to be given; of a module, those of data."""
     parents = source.parents(file)
     scopes: list[ast.AST] = []
     node = parents.get(loop)
@@ -272,4 +272,10 @@ def _stored(file: str, loop: source.Loop) -> set[str]:
     module = source.tree(file)
     places = [node for scope in scopes or ([module] if module is not None else []) for node in ast.walk(scope)]
     found = {node.id for node in places if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    if scopes:  # of a function's own names, those of functions and modules are no globals either
+        found |= {
+            node.name for node in places if isinstance(node, source.Function | ast.ClassDef) and node not in scopes
+        }
+        imports = (node for node in places if isinstance(node, ast.Import | ast.ImportFrom))
+        found |= {(alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names}
     return (found | {node.arg for node in places if isinstance(node, ast.arg)}) - set(dir(builtins))

@@ -578,3 +578,17 @@ def test_a_lambda_in_a_default_and_a_partial_as_callee(recorder: Recorder) -> No
     source = "import functools\nf = functools.partial(max, 3)\nresult = [f(i) for i in range(5)]"
     assert outcome(instrumenter(recorder, source).compile(source, PATH))[1] == [3, 3, 3, 3, 4]
     assert functools.reduce(max, itertools.chain([1], [2])) == 2
+
+
+def test_an_element_that_raised_does_not_keep_the_next_ones_from_being_recorded(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    source = "for k in range(40):\n    try:\n        [10 // (x - 3 + k) for x in range(6)]\n"
+    source += "    except ZeroDivisionError:\n        pass\n"
+    plans = [plan for plan in planned(source, tmp_path) if plan["line"] == 3]
+    instrumenting = Instrumenter({PATH: [3]}, recorder.new_site, {PATH: plans}, recorder.new_turns)
+    exec(instrumenting.compile(source, PATH), {})
+    recorder.stop()
+    (site,) = (site for site in recorder.sites.values() if isinstance(site, Turns))
+    assert site.tally.calls == 4 + 3 + 2 + 1 + 36 * 6
+    assert len(site.sample.tasks) == 3 + 2 + 1 + 36 * 6

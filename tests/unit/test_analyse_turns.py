@@ -205,3 +205,10 @@ def test_names_of_a_function_have_to_be_sent_and_those_of_a_module_do_not(tmp_pa
     assert isinstance(outside, Outline)
     assert (inside.fixed, inside.sent) == (("a",), ("a",))
     assert (outside.fixed, outside.sent) == (("a",), ())
+
+
+def test_functions_and_modules_of_the_function_around_are_given_to_a_turn(tmp_path: Path):
+    text = "def job(data):\n    import math\n    def twice(x):\n        return 2 * x\n    return [twice(x) + math.pi for x in data]\n"
+    loop = found(text, tmp_path)
+    assert isinstance(loop, Outline)
+    assert loop.fixed == ("math", "twice")
