@@ -62,6 +62,7 @@ class Site:
         self.tally = Tally(f"_advisor_tick_{self.id}")
         self.traced_s = 0.0
         self.allowance = recorder.allowance  # a part of it from the first call on
+        self.looking = recorder.looking  # as above
         self.sample = Sample()
         self.marks = Marks()
         self.target: Function | None = None
@@ -157,6 +158,7 @@ class Site:
         if self.target is None:
             self.target = function
             self.allowance = self.recorder.allowance.part()
+            self.looking = self.recorder.looking.part()
         began = time.thread_time()
         witness = self.witness(function, args, kwargs)
         slot = self.sample.choose()
@@ -174,13 +176,15 @@ class Site:
         return task, witness, written
 
     def witness(self, function: Function, args: Arguments, kwargs: Keywords) -> Witness | None:
-        """A look at what the call can change; the first few calls get one whatever it costs: safety rests on it."""
+        """A look at what the call can change; the first few calls get one, of whatever is left: safety rests on it."""
         try:
             self.marks.given(function, args, kwargs)
             if self.witnessed >= WITNESS_CALLS:
                 return None
             self.witnessed += 1
-            witness = Witness(function, args, kwargs, self.recorder.effects.open_files, self.recorder.is_own)
+            recorder = self.recorder
+            files, is_own = recorder.effects.open_files, recorder.is_own
+            witness = Witness(function, args, kwargs, open_files=files, is_own=is_own, looking=self.looking)
             self.marks.begin(witness)
         except Exception:  # what looking into the user's objects may raise is not the user's trouble
             return None

@@ -7,6 +7,7 @@ import collections
 import dataclasses
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -522,6 +523,24 @@ def next_to_odd() -> int:
 def test_an_object_that_cannot_be_looked_at_hides_itself_alone(recorder: Recorder) -> None:
     site = judged(recorder, next_to_odd, (), (), ())
     assert site.marks.mutated == {"global TOTAL['sum']"}
+
+
+HUGE = [[(i, i) for i in range(60_000)] for _ in range(12)]
+HUGE_SITES, HUGE_CPU_S = 6, 6.0
+"""Looked at as long as one look may take, each time, these come to ten times that."""
+
+
+def next_to_huge() -> int:
+    TOTAL["sum"] += 1
+    return len(HUGE)
+
+
+def test_looks_at_huge_things_take_no_more_in_all_than_they_may() -> None:
+    recorder = Recorder(Effects(), allowance_s=0.1)
+    began = time.process_time()
+    for _ in range(HUGE_SITES):
+        assert judged(recorder, next_to_huge, (), (), ()).marks.mutated == {"global TOTAL['sum']"}
+    assert time.process_time() - began < HUGE_CPU_S
 
 
 def test_an_attribute_that_becomes_another_kind_is_a_change(recorder: Recorder) -> None:
