@@ -15,13 +15,18 @@ _CHECK_TIMEOUT_S = 60.0
 
 # Runs in the chosen interpreter, so that its syntax decides. PathFinder finds a submodule from its parent's folders
 # without importing the parent: nothing of the user's is executed here.
+# The working folder, which `-c` puts on the path as `-m` does, is searched for the module and not for ours.
 _CHECK = """
-import json, sys, warnings
+import sys
+here = sys.path[:1] if sys.path[:1] == [""] else []
+del sys.path[:len(here)]
+import json, warnings
 warnings.simplefilter("ignore")
 kind, name, shown = sys.argv[1:4]
 answer = {"file": None, "package": None}
 if kind == "module":
     from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
+    sys.path[:0] = here
     def find(full, path):
         finders = (PathFinder,) if path is not None else (BuiltinImporter, FrozenImporter, PathFinder)
         for finder in finders:
