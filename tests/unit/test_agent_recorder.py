@@ -112,6 +112,14 @@ def test_long_calls_are_all_recorded(recorder: Recorder) -> None:
     assert site.tally.period == 1
 
 
+def test_short_calls_are_told_by_the_latest_ones(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    for number in range(OFF_AFTER_CALLS + 10):
+        through(site, identity, number)
+        site.traced_s += 0.3 if number == 0 else 0.0  # what recording calls inside it took
+    assert site.tally.period == PERIOD
+
+
 def test_a_call_inside_a_call_of_its_site_is_counted_but_no_task(recorder: Recorder) -> None:
     site = new_site(recorder)
 
