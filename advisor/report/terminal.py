@@ -92,7 +92,8 @@ class _Page:
         ]
         headers = ("hot call", "where", "share", "calls", "bound", "detail")
         wall = words.seconds(self.advice.baseline.wall_s)
-        title = f"Where the {wall} of the script went"
+        seen = "" if self.advice.baseline.source == "py-spy" else f", by the {self.advice.baseline.source}"
+        title = f"Where the {wall} of the script went{seen}"
         return self._table(title, headers, rows, left=("hot call", "where", "bound", "detail"))
 
     def _trials(self, best: SiteAdvice) -> str:
