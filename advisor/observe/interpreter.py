@@ -25,7 +25,6 @@ BESIDE = ".venv"
 _PROBE_TIMEOUT_S = 30.0
 
 # Written so that Python 2.7 can run it too: an interpreter that is too old shall say so, not fail to parse.
-# The working folder is no place for modules of ours: a script there may be called json.py.
 _PROBE = """
 import sys
 if sys.path[:1] == [""]: del sys.path[0]
@@ -150,6 +149,14 @@ def probe(executable: str) -> Interpreter:
     )
 
 
+def away_from_here() -> dict[str, str]:
+    """Variables for a program of ours: it finds no modules in the working folder, where a script may be json.py.
+
+    Before Python 3.11 they say nothing; the probe, which such a one may run, sees to it by itself.
+    """
+    return {**os.environ, "PYTHONSAFEPATH": "1"}
+
+
 def _located(explicit: str, environment: Mapping[str, str]) -> str:
     """The path of the program the user named."""
     if os.sep not in explicit:
@@ -172,6 +179,7 @@ def _ask(executable: str) -> dict[str, Any]:
         done = subprocess.run(
             [executable, "-c", _PROBE],
             stdin=subprocess.DEVNULL,
+            env=away_from_here(),
             capture_output=True,
             text=True,
             errors="replace",

@@ -133,7 +133,7 @@ def test_folder_beside_a_script_is_that_of_the_file_itself(tmp_path: Path, monke
 
 
 def test_a_script_named_as_a_standard_module_does_not_hide_it_from_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    for name in ("json", "platform", "site", "sysconfig", "random"):
+    for name in ("json", "platform", "site", "sysconfig", "random", "linecache"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the script, not the module')")
     monkeypatch.chdir(tmp_path)
     assert probe.__wrapped__(sys.executable).version == sys.version_info[:3]

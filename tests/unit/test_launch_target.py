@@ -159,7 +159,7 @@ def test_our_agent_is_never_the_users():
 
 @pytest.mark.parametrize("target", [script("json.py"), module("single"), module("package.inner")])
 def test_a_script_named_as_a_standard_module_does_not_hide_it_from_us(target: Target, here: Path):
-    for name in ("json", "warnings", "random"):
+    for name in ("json", "warnings", "random", "linecache"):
         (here / f"{name}.py").write_text("raise SystemExit('the script, not the module')")
     check_target(target)
     assert own_roots(target)[-1] == str(here)
