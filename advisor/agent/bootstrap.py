@@ -233,16 +233,40 @@ def start_sampler(sampler: "dict[str, Any]") -> None:
     for name in set(sys.modules) - known:
         del sys.modules[name]
     fd = os.open(sampler["file"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    names["time"] = private_copy(names["time"])
     names["start"](out_of_the_way(fd, _SAMPLER_FD), sampler["calls"])
+
+
+def private_copy(module: "ModuleType") -> "ModuleType":
+    """What `module` holds now, for us alone: a script may stop the clocks, as its tests do."""
+    copy = type(sys)(module.__name__)
+    copy.__dict__.update(module.__dict__)
+    return copy
+
+
+def give_way(names: "set[str]", folder: str) -> None:
+    """Forget those of the modules `names` that `folder` has too: a script beside `random.py` imports that one."""
+    for name in names:
+        path = f"{folder}/{name.partition('.')[0]}"
+        if os.path.exists(f"{path}.py") or os.path.exists(f"{path}/__init__.py"):
+            del sys.modules[name]
 
 
 def record(config: "dict[str, Any]", fd: int) -> None:
     """Run the target instrumented; the rest of the agent does that."""
     package = type(sys)("_advisor_agent")
     package.__path__ = [os.path.dirname(os.path.abspath(__file__))]
+    known = set(sys.modules)
     sys.modules["_advisor_agent"] = package
     from _advisor_agent import session  # type: ignore[import-not-found]  # found by the path above, not by a name
 
+    ours = {name for name in set(sys.modules) - known if name.startswith("_advisor_agent")}
+    shared, clock = session.time, private_copy(session.time)
+    for names in (vars(sys.modules[name]) for name in ours):
+        if names.get("time") is shared:
+            names["time"] = clock
+    script = config["script"]
+    give_way(set(sys.modules) - known - ours, os.path.dirname(os.path.realpath(script)) if script else os.getcwd())
     session.run(config, fd, sys.modules["__main__"])
 
 

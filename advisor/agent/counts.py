@@ -85,7 +85,8 @@ class Counts:
         if not self.running:
             return
         self.running = False
-        sys.meta_path.remove(self)
+        if self in sys.meta_path:  # a script may have emptied it
+            sys.meta_path.remove(self)
         if sys.version_info < (3, 12):
             threading.setprofile(None)
         self.profiles[0].disable()

@@ -31,9 +31,9 @@ class _TooLargeError(Exception):
 class _Walk:
     """One walk over one value."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_nodes: int) -> None:
         self.hash = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-        self.left = _MAX_NODES
+        self.left = min(most_nodes, _MAX_NODES)
         self.path: dict[int, int] = {}
 
     def feed(self, value: Value) -> None:
@@ -137,14 +137,16 @@ class _Walk:
             self.mapping(entries)
 
 
-def digest(value: object) -> str:
+def digest(value: object, most_nodes: int = _MAX_NODES) -> str:
     """Hex digest of `value` by structure; "" where the value is too large or too odd to walk.
+
+    `most_nodes` bounds the containers and objects walked over, below the usual limit.
 
     Functions, classes and modules count by their name, objects that cannot be pickled by their type alone.
     No addresses enter, not even those that a text shows, nor does the interpreter's hash seed, so a digest is the same
     in every process.
     """
-    walk = _Walk()
+    walk = _Walk(most_nodes)
     try:
         walk.feed(value)
     except Exception:  # too large, too deep, or with a __reduce__ that fails half-way

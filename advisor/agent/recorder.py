@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .values import Function, Value
 
 _PART = 1 / 3  # of what is left of the allowance, for each site
+_LOOKING = 4.0  # allowances: looks at what the first calls can change, which safety rests on
 # Functions of these look at the frame that calls them, and must find the user's.
 _FRAME_READERS = frozenset({"abc", "collections", "dataclasses", "enum", "inspect", "logging"}) | {
     "sys",
@@ -57,6 +58,7 @@ class Recorder:
         self.effects = effects
         self.is_own = is_own
         self.allowance = Allowance(allowance_s)
+        self.looking = Allowance(allowance_s * _LOOKING)
         self.sites: dict[str, Site] = {}
         self.recording = True
         self.passed_by: set[object] = set()

@@ -69,11 +69,12 @@ def _own_files(roots: Iterable[str]) -> Callable[[str], bool]:
     """A predicate: is this path one of the user's own files."""
     library = os.path.dirname(os.__file__) + os.sep
     agent = os.path.dirname(os.path.abspath(__file__)) + os.sep
+    here = os.getcwd()  # a script may leave it, and the folder it leaves for may go
     known: dict[str, bool] = {}
 
     def is_own(path: str) -> bool:
         if path not in known:
-            full = os.path.abspath(path)
+            full = os.path.normpath(os.path.join(here, path))
             under = any(full.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
             foreign = full.startswith((library, agent)) or any(folder in full for folder in _LIBRARY_FOLDERS)
             known[path] = under and not foreign and not path.startswith("<")

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 WITNESS_CALLS = 4  # calls whose arguments, globals and files are compared before and after
 OFF_AFTER_CALLS = 2_000  # a site called this often ...
-OFF_BELOW_S = 100e-6  # ... for less than this each is sampled from then on
+OFF_BELOW_S = 100e-6  # ... for less than this each is sampled from then on; told by the latest ones, since the first
+_JUDGED_CALLS = OFF_AFTER_CALLS // 2  # hold what recording the calls inside them took
 _DIGEST_S = 0.05  # a result that takes longer than this to digest is not digested again at its site
 _LEAST_CALLS = 2  # kept of a site even where the allowance is spent
 _LONG_CALL_S = 1e-3
@@ -62,7 +63,9 @@ class Site:
         self.wrap_name = f"_advisor_wrap_{self.id}"
         self.tally = Tally(f"_advisor_tick_{self.id}")
         self.traced_s = 0.0
+        self.judged_s = 0.0
         self.allowance = recorder.allowance  # a part of it from the first call on
+        self.looking = recorder.looking  # as above
         self.sample = Sample()
         self.marks = Marks()
         self.target: Function | None = None
@@ -116,15 +119,16 @@ class Site:
     def count(self) -> int:
         """Count one call; its number."""
         index = self.tally.count()
-        if index >= OFF_AFTER_CALLS and self.may_slow_down() and self.tally.slow_down():
+        if index % _JUDGED_CALLS == 0 and self.may_slow_down(index) and self.tally.slow_down():
             self.sample.restart(offered=OFF_AFTER_CALLS // PERIOD + 1)
         return index
 
-    def may_slow_down(self) -> bool:
+    def may_slow_down(self, index: int) -> bool:
         """True for short calls; handing a task to a pool costs the script more than recording it."""
-        if self.tally.period > 1:
+        latest_s, self.judged_s = self.traced_s - self.judged_s, self.traced_s
+        if index < OFF_AFTER_CALLS or self.tally.period > 1:
             return False
-        return self.where.get("kind", "call") != "pool" and self.traced_s <= OFF_AFTER_CALLS * OFF_BELOW_S
+        return self.where.get("kind", "call") != "pool" and latest_s <= _JUDGED_CALLS * OFF_BELOW_S
 
     def call(self, index: int, function: Function, /, *args: Value, **kwargs: Value) -> Value:
         """Run one call of the user's and record it."""
@@ -168,6 +172,7 @@ class Site:
         if self.target is None:
             self.target = function
             self.allowance = self.recorder.allowance.part()
+            self.looking = self.recorder.looking.part()
         began = time.thread_time()
         self.draws = self.draws or any(type(arg) is types.GeneratorType for arg in args)
         witness = self.witness(*(watched or (function, args, kwargs)))
@@ -186,13 +191,15 @@ class Site:
         return task, witness, written
 
     def witness(self, function: Function, args: Arguments, kwargs: Keywords) -> Witness | None:
-        """A look at what the call can change; the first few calls get one whatever it costs: safety rests on it."""
+        """A look at what the call can change; the first few calls get one, of whatever is left: safety rests on it."""
         try:
             self.marks.given(function, args, kwargs)
             if self.witnessed >= WITNESS_CALLS:
                 return None
             self.witnessed += 1
-            witness = Witness(function, args, kwargs, self.recorder.effects.open_files, self.recorder.is_own)
+            recorder = self.recorder
+            files, is_own = recorder.effects.open_files, recorder.is_own
+            witness = Witness(function, args, kwargs, open_files=files, is_own=is_own, looking=self.looking)
             self.marks.begin(witness)
         except Exception:  # what looking into the user's objects may raise is not the user's trouble
             return None

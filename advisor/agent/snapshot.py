@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Kind = Literal["grown", "changed", "drawn"]
 RANDOM = "the state of "  # begins the name of a random generator
 _MOST_PARTS = 2_000  # parts of one container looked at, the first ones: about 10 ms
+_NODES_A_SECOND = 300_000  # containers and objects that a digest walks over
 _MOST_KEYS = 3  # keys spelt out
 _LEVELS = 2  # an object, its attributes, and what these hold
 _ROWS = (list, collections.deque, bytearray)
@@ -69,8 +70,9 @@ class Snapshot:
                 self.parts = frozenset(few) if self.kind == "set" else [self.mark(item) for item in few]
 
     def mark(self, value: Value) -> Value:
-        """A mark of `value`; "", which says nothing, once the time is up."""
-        return _mark(value) if time.perf_counter() < self.ends else ""
+        """A mark of `value`; "", which says nothing, where the time does not reach."""
+        left_s = self.ends - time.perf_counter()
+        return _mark(value, int(left_s * _NODES_A_SECOND)) if left_s > 0 else ""
 
     def changes(self, value: Value, path: str) -> Iterator[Change]:
         """How `value` differs now; what cannot be told counts as it was."""
@@ -132,7 +134,7 @@ def _is_generator(value: Value) -> bool:
     return (module is not None and isinstance(value, module.Random)) or hasattr(value, "bit_generator")
 
 
-def _mark(value: Value) -> Value:
+def _mark(value: Value, most_nodes: int) -> Value:
     """What tells later whether `value` is as it was: itself where nothing can change it, else its digest.
 
     Of what is read from piece by piece, how far that has come: files by their position, other iterators not at all,
@@ -142,7 +144,7 @@ def _mark(value: Value) -> Value:
         return value
     if isinstance(value, io.IOBase):
         return _position(value)
-    return _DRAWN if hasattr(type(value), "__next__") else digest(value)
+    return _DRAWN if hasattr(type(value), "__next__") else digest(value, most_nodes)
 
 
 def _position(file: Value) -> Value:

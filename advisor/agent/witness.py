@@ -17,6 +17,7 @@ from .snapshot import RANDOM, Change, Snapshot
 
 if TYPE_CHECKING:
     from .openfiles import OpenFiles
+    from .recorder import Allowance
     from .values import Arguments, Function, Keywords, Value
 
 Look = tuple[str, Callable[[], object], object, Snapshot]
@@ -31,6 +32,8 @@ _LOOKED_INTO = 8  # items of a result, or of an argument, looked at one by one
 _SMALL_INTS = range(-5, 257)  # CPython keeps one object for each of these
 _SHORT = 3  # empty and short strings, bytes and tuples are often one object
 _LOOK_S = 0.5  # one look takes no longer: what comes last is not watched then
+_LOOK_SHARE = 0.5  # of what is left to its site for looking: each of several looks finds some
+_LOOK_AT_LEAST_S = 0.005  # and where nothing is left: most calls can change no more than that takes
 _SURE = 2  # calls that changed a thing: the first may have set up what all others read
 
 
@@ -41,14 +44,17 @@ class Witness:
     global random generators, and the files that are open for writing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # a call is three of them
         self,
         function: Function,
         args: Arguments,
         kwargs: Keywords,
+        *,
         open_files: OpenFiles,
-        is_own: Callable[[str], bool] = lambda _path: True,
+        is_own: Callable[[str], bool],
+        looking: Allowance,
     ) -> None:
+        self.looking = looking
         things, self.names = reachable(function, is_own)
         self.watched = [(name, _always(value), value) for name, value in _given(function, args, kwargs)]
         self.watched += [(name, read, None) for name, read in things]
@@ -57,12 +63,14 @@ class Witness:
         self.positions = open_files.positions()
 
     def look(self) -> list[Look]:
-        """Snapshots of all that is watched, as far as half a second goes."""
-        ends = time.perf_counter() + _LOOK_S
+        """Snapshots of all that is watched, as far as half a second goes, or what is left for looking."""
+        began = time.perf_counter()
+        ends = began + max(_LOOK_AT_LEAST_S, min(_LOOK_S, self.looking.left_s * _LOOK_SHARE))
         looks: list[Look] = []
         for name, read, owner in self.watched:
             with contextlib.suppress(Exception):  # what an odd object of the user's raises hides that object alone
                 looks.append((name, read, owner, Snapshot(read(), ends)))
+        self.looking.spend(time.perf_counter() - began)
         return looks
 
     def changes(self) -> Iterator[tuple[Change, object | None]]:

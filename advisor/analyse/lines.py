@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from advisor.analyse import source
@@ -63,10 +63,23 @@ def site_lines(observation: Observation, summed: Tally, hits: Hits) -> tuple[Lin
 def import_seconds(observation: Observation) -> float:
     """Wall seconds inside import statements: the import system on the stack, and no own code running below it.
 
-    A script whose own module does its work while it is imported is working, not importing.
+    A script whose own module does its work while it is imported is working, not importing. What its worker processes
+    import is their start, which depends on their number.
     """
     stacks = [index for index, stack in enumerate(observation.stacks) if importing(stack)]
-    return tally(observation).wall_s(dict.fromkeys(stacks, 1.0))
+    return tally(_of_first_process(observation)).wall_s(dict.fromkeys(stacks, 1.0))
+
+
+def _of_first_process(observation: Observation) -> Observation:
+    """The observation less all processes but the script's own, which is there before any other."""
+    first = next((moment.pid for tick in observation.ticks for moment in tick.moments), None)
+    return replace(
+        observation,
+        ticks=tuple(
+            replace(tick, moments=tuple(moment for moment in tick.moments if moment.pid == first))
+            for tick in observation.ticks
+        ),
+    )
 
 
 def _stacks_of_lines(observation: Observation) -> dict[HotLine, set[int]]:

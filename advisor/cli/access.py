@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from advisor.cli import files
 from advisor.cli.checks import Check
 from advisor.errors import ReportError
+from advisor.observe.rights import CONTAINER_MARKS, NO_PYSPY_CURE, PROC, YAMA, ptrace_cure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TRACE_TIMEOUT_S = 20.0
-PROC = Path("/proc")
-YAMA = PROC / "sys/kernel/yama/ptrace_scope"
 YAMA_MEANING = {
     "0": "any process of the same user may be traced",
     "1": "only children, and those that permit it as advise makes the script do",
@@ -25,20 +24,23 @@ YAMA_MEANING = {
     "3": "no process may be traced",
 }
 """Source: the kernel's documentation, admin-guide/LSM/Yama."""
-CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
+
+
+INSTEAD = "a sampler inside the script would watch it instead, and see less"
 
 
 def tracing(pyspy: str | None, *, yama: Path = YAMA, marks: tuple[Path, ...] = CONTAINER_MARKS) -> Check:
-    """Whether py-spy may look at a process of ours, tried on one that waits for its standard input."""
+    """What would watch run 1: py-spy, where it may look at a process of ours that waits for its standard input."""
     if pyspy is None:
-        return Check(name="py-spy", status="warning", found="not found", cure="pip install py-spy")
+        return Check(name="py-spy", status="warning", found=f"not found: {INSTEAD}", cure=NO_PYSPY_CURE)
     try:
         refusal = _refusal(pyspy)
     except (OSError, subprocess.SubprocessError) as error:
         refusal = str(error)
     if refusal is None:
-        return Check(name="py-spy", status="ok", found="may read the script's stacks")
-    return Check(name="py-spy", status="warning", found=f"not permitted: {refusal}", cure=ptrace_cure(yama, marks))
+        return Check(name="py-spy", status="ok", found="may read the script's stacks: it would watch run 1")
+    found = f"not permitted, {INSTEAD}: {refusal}"
+    return Check(name="py-spy", status="warning", found=found, cure=ptrace_cure(yama, marks))
 
 
 def ptrace_scope(yama: Path = YAMA) -> Iterator[Check]:
@@ -51,16 +53,6 @@ def ptrace_scope(yama: Path = YAMA) -> Iterator[Check]:
         yield Check(name="ptrace scope", status="warning", found=found, cure=ptrace_cure(yama, ()))
     else:
         yield Check(name="ptrace scope", status="ok", found=found)
-
-
-def ptrace_cure(yama: Path, marks: tuple[Path, ...]) -> str:
-    """What gives the ptrace right on this kind of machine."""
-    if sys.platform == "darwin":
-        return "run advise as root (sudo); macOS grants this right to no one else"
-    if any(mark.exists() for mark in marks):
-        return "start the container with --cap-add SYS_PTRACE"
-    scope = yama.read_text().strip() if yama.exists() else ""
-    return "sudo sysctl kernel.yama.ptrace_scope=1" if scope in ("2", "3") else "run advise as the script's own user"
 
 
 def waits(proc: Path = PROC) -> Check:

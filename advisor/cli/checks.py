@@ -45,7 +45,8 @@ def machine_checks(machine: Machine, limits: Limits | None = None) -> Iterator[C
 def interpreter_checks(chosen: Interpreter) -> Iterator[Check]:
     """The interpreter that would run the script, and what it lends to the measurements."""
     gil = "with the GIL" if chosen.gil else "without the GIL"
-    yield Check(name="interpreter", status="ok", found=f"Python {chosen.version_text}, {gil}: {chosen.executable}")
+    found = f"Python {chosen.version_text}, {gil}: {chosen.executable} ({chosen.why})"
+    yield Check(name="interpreter", status="ok", found=found)
     if chosen.can_fork:
         yield Check(name="fork", status="ok", found="a finished script can be forked for trials")
     else:

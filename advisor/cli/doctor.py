@@ -22,7 +22,10 @@ FOUND_WIDTH = 90  # an interpreter that fails may say a great deal
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--python", metavar="PATH", help="Interpreter to look at. [default: the active environment's]")
+@click.option(
+    "--python", metavar="PATH",
+    help="Interpreter to look at. [default: the active virtual environment's, else that of .venv here, else our own]",
+)  # fmt: skip
 def doctor(python: str | None) -> int:
     """Check what this machine permits: ptrace, /proc, cores and quota, memory, noise, reports, versions.
 
@@ -43,7 +46,7 @@ def examine(python: str | None) -> Iterator[checks.Check]:
 
     yield checks.load(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     try:
-        chosen = choose_interpreter(python)
+        chosen = choose_interpreter(python, beside=Path.cwd())
         machine = detect(chosen.executable)
     except AdvisorError as error:
         yield checks.refused(error)

@@ -89,7 +89,11 @@ def _version() -> str:
     epilog=VERBS_HELP,
 )
 @click.option("-m", "module", metavar="MODULE", help="Advise on a module, as `python -m MODULE` runs it.")
-@click.option("--python", metavar="PATH", help="Interpreter that runs the script. [default: the active environment's]")
+@click.option(
+    "--python", metavar="PATH",
+    help="Interpreter that runs the script. [default: the active virtual environment's, else that of .venv beside the "
+    "script (in the working folder for -m), else advise's own]",
+)  # fmt: skip
 @click.option(
     "--budget", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
     help="Time for the trials. [default: the script's own time, at least 10, at most 60]",

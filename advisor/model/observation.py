@@ -65,12 +65,14 @@ class Observation:
 
     `stacks` are root first, without frames of ours; for a forked worker they begin at the worker's own
     entry. `gil_share` has one figure a stack: the share of its CPU time that held the GIL, in [0, 1].
-    `source` is "py-spy" or, where ptrace is not permitted, "sampler" (in-process; ADV403).
+    `source` is "py-spy" or, where ptrace is not permitted, "sampler" (in-process; ADV403): `source_note` then says why,
+    and `source_cure` what to do about it.
     `samples` and `sample_errors` are the recorders' own health figures.
     """
 
     source: str
     source_note: str = ""
+    source_cure: str = ""
     wall_s: float
     exit: ScriptExit
     totals: ProcessTotals

@@ -10,12 +10,17 @@ Replay = Literal["none", "safe", "all"]
 """Calls that may be run again: none that reach beyond the machine's own reading, those that only read, or all."""
 
 
+OWN_INTERPRETER = "advise's own: no virtual environment is active, nor is there a .venv beside the script"
+"""Why `advise` runs a script with the interpreter it runs on itself."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One program of the user.
 
     Exactly one of `script` (a path as the user typed it) and `module` (for `-m`) is set. `argv` are the
     arguments after it. `roots` are the absolute folders whose Python files count as the user's own code.
+    `python_why` says why this interpreter.
     """
 
     python: str
@@ -23,6 +28,7 @@ class Target:
     module: str | None = None
     argv: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
+    python_why: str = OWN_INTERPRETER
 
     def __post_init__(self) -> None:
         if (self.script is None) == (self.module is None):

@@ -51,7 +51,7 @@ class StackCleaner:
     def _frame(self, frame: Frame) -> Frame:
         if frame not in self._frames:
             file = frame.file
-            if not file.startswith("<") and not os.path.isabs(file):
+            if not file.startswith("<"):  # a script run as `../script.py` has that in its name
                 file = os.path.normpath(os.path.join(self._cwd, file))
             self._frames[frame] = replace(frame, file=file, own=self._own(file))
         return self._frames[frame]

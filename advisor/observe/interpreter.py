@@ -8,21 +8,27 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from advisor.errors import InterpreterError
+from advisor.model.target import OWN_INTERPRETER
 
 OLDEST_VERSION = (3, 11)
+
+BESIDE = ".venv"
+"""The usual name of a project's own virtual environment."""
 
 # A cold start from a slow network disk takes seconds; more than this is not an interpreter.
 _PROBE_TIMEOUT_S = 30.0
 
 # Written so that Python 2.7 can run it too: an interpreter that is too old shall say so, not fail to parse.
 _PROBE = """
-import json, os, platform, sys, sysconfig
+import sys
+if sys.path[:1] == [""]: del sys.path[0]
+import json, os, platform, sysconfig
 paths = sysconfig.get_paths()
 folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib") if name in paths]
 try:
@@ -53,7 +59,8 @@ class Interpreter:
     """What is known of an interpreter after asking it once.
 
     `executable` is the path it is started by, `library_folders` the absolute folders of its standard library and
-    installed packages, `gil` whether the GIL is on, `line_profiler` whether it can import that.
+    installed packages, `gil` whether the GIL is on, `line_profiler` whether it can import that, `why` why it was
+    chosen, in words.
     """
 
     executable: str
@@ -64,6 +71,7 @@ class Interpreter:
     library_folders: tuple[str, ...]
     line_profiler: bool
     can_fork: bool
+    why: str = OWN_INTERPRETER
 
     @property
     def version_text(self) -> str:
@@ -76,20 +84,39 @@ class Interpreter:
         return self.prefix != self.base_prefix
 
 
-def choose_interpreter(explicit: str | None = None, environment: Mapping[str, str] = os.environ) -> Interpreter:
-    """The interpreter to run the script with, checked.
+def choose_interpreter(
+    explicit: str | None = None, environment: Mapping[str, str] = os.environ, *, beside: Path | None = None
+) -> Interpreter:
+    """The interpreter to run the script with, checked, and why it is that one.
 
-    `explicit` (`--python`: a path, or a name looked up on PATH) wins, then the active virtual environment's,
-    then our own. Raises InterpreterError where it is missing, too old or not CPython.
+    `explicit` (`--python`: a path, or a name looked up on PATH) wins, then the active virtual environment's, then
+    that of `.venv` in the folder `beside`, then our own. Raises InterpreterError where it is missing, too old or not
+    CPython: packages the script needs would not be found in another.
     """
+    executable, why = _chosen(explicit, environment, beside)
+    return replace(probe(executable), why=why)
+
+
+def folder_beside(script: str | None) -> Path:
+    """Where the `.venv` of a script lies: in its folder, links followed; a module's (None) in the working folder."""
+    if script is None:
+        return Path.cwd()
+    path = Path(script).resolve()
+    return path if path.is_dir() else path.parent
+
+
+def _chosen(explicit: str | None, environment: Mapping[str, str], beside: Path | None) -> tuple[str, str]:
+    """The program, and why it is that one."""
     if explicit is not None:
-        return probe(_located(explicit, environment))
-    environment_folder = environment.get("VIRTUAL_ENV")
-    if environment_folder:
-        candidate = Path(environment_folder) / "bin" / "python"
-        if candidate.exists():
-            return probe(str(candidate))
-    return probe(sys.executable)
+        return _located(explicit, environment), "named with --python"
+    active = environment.get("VIRTUAL_ENV")
+    for folder, why in (
+        (active and Path(active), "the active virtual environment's"),
+        (beside and beside / BESIDE, f"of {BESIDE} beside the script"),
+    ):
+        if folder and (folder / "bin" / "python").exists():
+            return str(folder / "bin" / "python"), why
+    return sys.executable, OWN_INTERPRETER
 
 
 @cache
@@ -122,6 +149,14 @@ def probe(executable: str) -> Interpreter:
     )
 
 
+def away_from_here() -> dict[str, str]:
+    """Variables for a program of ours: it finds no modules in the working folder, where a script may be json.py.
+
+    Before Python 3.11 they say nothing; the probe, which such a one may run, sees to it by itself.
+    """
+    return {**os.environ, "PYTHONSAFEPATH": "1"}
+
+
 def _located(explicit: str, environment: Mapping[str, str]) -> str:
     """The path of the program the user named."""
     if os.sep not in explicit:
@@ -144,6 +179,7 @@ def _ask(executable: str) -> dict[str, Any]:
         done = subprocess.run(
             [executable, "-c", _PROBE],
             stdin=subprocess.DEVNULL,
+            env=away_from_here(),
             capture_output=True,
             text=True,
             errors="replace",

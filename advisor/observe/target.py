@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import zipfile
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 
 from advisor.errors import TargetError
 from advisor.model.target import Target
+from advisor.observe.interpreter import away_from_here
 
 _CHECK_TIMEOUT_S = 60.0
 
 # Runs in the chosen interpreter, so that its syntax decides. PathFinder finds a submodule from its parent's folders
 # without importing the parent: nothing of the user's is executed here.
+# The working folder is searched for the module, as `-m` does it, and not for ours: a script there may be json.py.
 _CHECK = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
@@ -22,6 +25,7 @@ kind, name, shown = sys.argv[1:4]
 answer = {"file": None, "package": None}
 if kind == "module":
     from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
+    sys.path[:0] = sys.argv[4:]
     def find(full, path):
         finders = (PathFinder,) if path is not None else (BuiltinImporter, FrozenImporter, PathFinder)
         for finder in finders:
@@ -139,10 +143,12 @@ def _refuse_bad_syntax(answer: dict[str, Any], shown: str) -> None:
 
 
 def _ask(target: Target, kind: str, name: str, source: bytes) -> dict[str, Any]:
-    """Run the check in the target's interpreter; `-c` puts the working folder on its path, as `-m` does."""
+    """Run the check in the target's interpreter, which would look for modules in the working folder first."""
+    here = [] if os.environ.get("PYTHONSAFEPATH") else [""]
     done = subprocess.run(
-        [target.python, "-c", _CHECK, kind, name, name],
+        [target.python, "-c", _CHECK, kind, name, name, *here],
         input=source,
+        env=away_from_here(),
         capture_output=True,
         timeout=_CHECK_TIMEOUT_S,
         check=False,

@@ -21,6 +21,7 @@ from advisor.observe.memory import MemoryReader
 from advisor.observe.owncode import AGENT_FOLDER
 from advisor.observe.pyspy import Profile, Timeline, profile, timeline
 from advisor.observe.recorders import RATE_HZ, Recorder, find_pyspy, record_command
+from advisor.observe.rights import NO_PYSPY_CURE, ptrace_cure
 from advisor.observe.signals import held_back
 
 _NS_PER_S = 1e9
@@ -52,7 +53,8 @@ class Watch:
     user's own code, `cwd` is the script's working folder (default: ours).
     `gil` is False on a free-threaded build, where py-spy cannot tell who holds it. Use in this order: `attach`,
     `opened`, `finish`; or `abandon` at any point. After `attach`, `permitted` says whether py-spy may look at the
-    process; where it may not, `reason` says why in py-spy's words, and `finish` needs the file of `agent.sampler`.
+    process; where it may not, `reason` says why in py-spy's words, `cure` what to do about it, and
+    `finish` needs the file of `agent.sampler`.
     """
 
     def __init__(  # noqa: PLR0913  # what differs between machines, and what tests put in its place, by name
@@ -80,6 +82,7 @@ class Watch:
         self._opened_s: float | None = None
         self.permitted = True
         self.reason = ""
+        self.cure = ""
 
     def attach(self) -> None:
         """Start to read the kernel's figures and the recorders; return when all of these are sampling.
@@ -90,7 +93,7 @@ class Watch:
         try:
             self._start_recorders()
         except OSError as error:
-            self._refuse(str(error))
+            self._refuse(str(error), NO_PYSPY_CURE)
         self._kernel.start()
         self._memory.start()
 
@@ -132,6 +135,7 @@ class Watch:
         return Observation(
             source="py-spy" if self.permitted else "sampler",
             source_note=self.reason,
+            source_cure=self.cure,
             wall_s=wall_s,
             exit=ended,
             totals=_totals(record, peak_bytes, rusage),
@@ -153,7 +157,7 @@ class Watch:
 
     def _start_recorders(self) -> None:
         if self._pyspy is None:
-            self._refuse("py-spy is not installed")
+            self._refuse("py-spy is not installed", NO_PYSPY_CURE)
             return
         with held_back():
             for name, options in _OPTIONS.items():
@@ -163,7 +167,7 @@ class Watch:
                     self._recorders[name] = Recorder(command, self._folder, name)
         failed = [recorder for recorder in self._recorders.values() if not recorder.await_ready(self._now)]
         if any(recorder.name == _LINE for recorder in failed):
-            self._refuse(failed[0].complaint())
+            self._refuse(failed[0].complaint(), ptrace_cure())
         elif failed:
             self.reason = f"no {' and '.join(recorder.name for recorder in failed)} profile: {failed[0].complaint()}"
 
@@ -177,9 +181,10 @@ class Watch:
                 recorder.kill()
                 recorder.remove_files()
 
-    def _refuse(self, reason: str) -> None:
+    def _refuse(self, reason: str, cure: str) -> None:
         self.permitted = False
         self.reason = reason
+        self.cure = cure
         for recorder in self._recorders.values():
             recorder.kill()
             recorder.remove_files()

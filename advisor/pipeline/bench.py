@@ -109,7 +109,9 @@ class Bench:
             searching = Search(stage, self.plan(site, max(budget_s - lines_s, budget_s / 2)), clock, told)
             try:
                 trials = searching.run()
-                measured[site.id] = self.judged(self._with_lines(site, stage, lines_s), trials)
+                if any(trial.ok for trial in trials):  # else its calls cannot be run again: each may hang for long
+                    site = self._with_lines(site, stage, lines_s)  # noqa: PLW2901
+                measured[site.id] = self.judged(site, trials)
             except (StageError, KeyboardInterrupt):
                 if searching.trials():  # what they showed by then, a deadlock above all, is not to be forgotten
                     measured[site.id] = self.judged(site, searching.trials())

@@ -17,7 +17,7 @@ from advisor.model.advice import Advice, Baseline
 from advisor.model.recording import Recording
 from advisor.model.target import ScriptExit, Target
 from advisor.observe.cgroup import memory_groups
-from advisor.observe.interpreter import choose_interpreter
+from advisor.observe.interpreter import Interpreter, choose_interpreter, folder_beside
 from advisor.observe.machine import detect
 from advisor.observe.noise import measure as measure_noise
 from advisor.observe.run import observe
@@ -59,8 +59,9 @@ def advise(options: AdviseOptions, progress: Progress) -> Advice:
     SIGTERM and SIGHUP leave by SystemExit. Whichever way it ends, no process and no temporary file stays behind.
     """
     stopwatch = Stopwatch()
-    interpreter = choose_interpreter(options.python)
-    target = _target(options, interpreter.executable)
+    _check_working_folder()
+    interpreter = choose_interpreter(options.python, beside=folder_beside(options.script))
+    target = _target(options, interpreter)
     machine = detect(interpreter.executable)
     try:
         with orderly_end(), noted_interrupts() as interrupts, _temporary_folder() as folder:
@@ -86,10 +87,12 @@ def _temporary_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _target(options: AdviseOptions, python: str) -> Target:
+def _target(options: AdviseOptions, interpreter: Interpreter) -> Target:
     """The target, checked, with the folders of the user's own code."""
-    _check_working_folder()
-    target = Target(python=python, script=options.script, module=options.module, argv=options.argv)
+    target = Target(
+        python=interpreter.executable, python_why=interpreter.why, script=options.script, module=options.module,
+        argv=options.argv,
+    )  # fmt: skip
     check_target(target)
     return replace(target, roots=own_roots(target))
 

@@ -219,12 +219,13 @@ def _noise(noise: Noise | None, answers: Iterable[Recommendation]) -> Iterable[F
 
 def _watched(observation: Observation) -> Iterable[Finding]:
     if observation.source != "py-spy":
-        note = f": {observation.source_note}" if observation.source_note else ""
+        note = f" ({observation.source_note})" if observation.source_note else ""
+        cure = f"; for finer shares: {observation.source_cure}" if observation.source_cure else ""
         yield Finding(
             code="ADV403",
             severity="warning",
-            message=f"py-spy could not watch the script, clocks inside it did instead{note}",
-            evidence={"source": observation.source},
+            message=f"py-spy could not watch the script, a sampler inside it did instead{note}{cure}",
+            evidence={"source": observation.source, "why": observation.source_note, "cure": observation.source_cure},
         )
 
 

@@ -48,7 +48,13 @@ def verdict(
     entry = next((entry for entry in sites if entry.site.id == best and entry.recommendation is not None), None)
     if entry is not None and not entry.trials and any(finding.code == "ADV404" for finding in findings):
         entry = None
-    said = _of_site(entry.site, entry.recommendation) if entry and entry.recommendation else _nothing(findings)
+    imports = next((finding.message for finding in findings if finding.code == "ADV110"), None)
+    if entry is None or entry.recommendation is None:
+        said = _nothing(findings)
+    elif imports and not entry.trials and entry.recommendation.mix == current_mix(entry.site) == SERIAL:
+        said = f"Stay serial: {imports}."
+    else:
+        said = _of_site(entry.site, entry.recommendation)
     said += _setting(entry) if entry is not None else ""
     changed = _after_change(entry.site, entry.after_change) if entry and entry.after_change else ""
     return _after_failure(script_exit) + said + changed

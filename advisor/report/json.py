@@ -72,6 +72,7 @@ def _script(advice: Advice) -> Json:
         "module": target.module,
         "argv": list(target.argv),
         "interpreter": target.python,
+        "interpreter_why": target.python_why,
         "exit_code": ended.code,
         "error": ended.error,
         "interrupted": ended.interrupted,

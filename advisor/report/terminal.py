@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
+from advisor.model.target import OWN_INTERPRETER
 from advisor.report import frames, words
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class _Page:
         ]
         headers = ("hot call", "where", "share", "calls", "bound", "detail")
         wall = words.seconds(self.advice.baseline.wall_s)
-        title = f"Where the {wall} of the script went"
+        seen = "" if self.advice.baseline.source == "py-spy" else f", by the {self.advice.baseline.source}"
+        title = f"Where the {wall} of the script went{seen}"
         return self._table(title, headers, rows, left=("hot call", "where", "bound", "detail"))
 
     def _trials(self, best: SiteAdvice) -> str:
@@ -159,8 +161,16 @@ class _Page:
         return self._wrap(
             f"Cost of this advice: {runs}, {words.seconds(cost.total_s)} (observe "
             f"{words.seconds(cost.observe_s)}, record {words.seconds(cost.record_s)}, replay "
-            f"{words.seconds(cost.replay_s)}). Shares: {base.source}, {samples}."
+            f"{words.seconds(cost.replay_s)}). Shares: {base.source}, {samples}.{self._interpreter()}"
         )
+
+    def _interpreter(self) -> str:
+        """Which interpreter ran the script, and why that one, where it is not the one that runs `advise`."""
+        target = self.advice.target
+        if target.python_why == OWN_INTERPRETER:
+            return ""
+        version = words.printable(self.advice.machine.python)
+        return f" Run by Python {version}: {words.printable(target.python)} ({target.python_why})."
 
     def _table(self, title: str, headers: Cells, rows: Sequence[Cells], left: Cells) -> str:
         if not rows:

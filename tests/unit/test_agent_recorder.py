@@ -7,6 +7,7 @@ import collections
 import dataclasses
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -109,6 +110,14 @@ def test_long_calls_are_all_recorded(recorder: Recorder) -> None:
         through(site, identity, number)
         site.traced_s += 1.0
     assert site.tally.period == 1
+
+
+def test_short_calls_are_told_by_the_latest_ones(recorder: Recorder) -> None:
+    site = new_site(recorder)
+    for number in range(OFF_AFTER_CALLS + 10):
+        through(site, identity, number)
+        site.traced_s += 0.3 if number == 0 else 0.0  # what recording calls inside it took
+    assert site.tally.period == PERIOD
 
 
 def test_a_call_inside_a_call_of_its_site_is_counted_but_no_task(recorder: Recorder) -> None:
@@ -522,6 +531,24 @@ def next_to_odd() -> int:
 def test_an_object_that_cannot_be_looked_at_hides_itself_alone(recorder: Recorder) -> None:
     site = judged(recorder, next_to_odd, (), (), ())
     assert site.marks.mutated == {"global TOTAL['sum']"}
+
+
+HUGE = [[(i, i) for i in range(60_000)] for _ in range(12)]
+HUGE_SITES, HUGE_CPU_S = 6, 6.0
+"""Looked at as long as one look may take, each time, these come to ten times that."""
+
+
+def next_to_huge() -> int:
+    TOTAL["sum"] += 1
+    return len(HUGE)
+
+
+def test_looks_at_huge_things_take_no_more_in_all_than_they_may() -> None:
+    recorder = Recorder(Effects(), allowance_s=0.1)
+    began = time.process_time()
+    for _ in range(HUGE_SITES):
+        assert judged(recorder, next_to_huge, (), (), ()).marks.mutated == {"global TOTAL['sum']"}
+    assert time.process_time() - began < HUGE_CPU_S
 
 
 def test_an_attribute_that_becomes_another_kind_is_a_change(recorder: Recorder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,17 @@ def test_imports_count_only_where_no_own_code_runs_below_them():
         (30, [((own(1, "<module>"), finder), {})]), (70, [((own(2), finder, own(3, file="/u/b.py")), {})])
     )
     assert import_seconds(seen) == pytest.approx(0.3)
+
+
+def test_what_workers_import_is_the_start_of_workers():
+    finder = library("_find_and_load", "<frozen importlib._bootstrap>")
+    main, worker = (own(1, "<module>"), library("wait")), (own(1, "<module>"), finder)
+    seen = observation((20, [(worker, {})]), (80, [(main, waiting("child")), (worker, {})]))
+    apart = [
+        replace(tick, moments=(*tick.moments[:1], *(replace(m, pid=2) for m in tick.moments[1:])))
+        for tick in seen.ticks
+    ]
+    assert import_seconds(replace(seen, ticks=tuple(apart))) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_noise_is_told_from_quiet(slow_turns: int, status: str):
 def test_an_interpreter_that_cannot_host_a_run_exits_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def refuse(_: str | None) -> None:
+    def refuse(_: str | None, **_options: object) -> None:
         raise InterpreterError("/x is Python 2.7", cure="choose a newer one")
 
     monkeypatch.setattr(interpreter, "choose_interpreter", refuse)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from advisor.errors import InterpreterError
-from advisor.observe.interpreter import choose_interpreter, probe
+from advisor.model.target import OWN_INTERPRETER
+from advisor.observe.interpreter import choose_interpreter, folder_beside, probe
 
 
 def pretender(folder: Path, answer: str) -> str:
@@ -89,3 +90,50 @@ def test_file_that_cannot_be_started(tmp_path: Path):
     with pytest.raises(InterpreterError, match="does not answer") as caught:
         choose_interpreter(str(program))
     assert "denied" in caught.value.why
+
+
+def environment_of(folder: Path, version: str) -> str:
+    """A pretended virtual environment of that version in `folder`; its program."""
+    (folder / "bin").mkdir(parents=True)
+    return pretender(folder / "bin", answer(version))
+
+
+def test_environment_beside_the_script_is_taken_where_none_is_active(tmp_path: Path):
+    beside = environment_of(tmp_path / ".venv", "[3, 12, 0]")
+    chosen = choose_interpreter(environment={}, beside=tmp_path)
+    assert (chosen.executable, chosen.why) == (beside, "of .venv beside the script")
+    active = environment_of(tmp_path / "active", "[3, 13, 0]")
+    chosen = choose_interpreter(environment={"VIRTUAL_ENV": str(tmp_path / "active")}, beside=tmp_path)
+    assert (chosen.executable, chosen.why) == (active, "the active virtual environment's")
+    chosen = choose_interpreter(sys.executable, {"VIRTUAL_ENV": str(tmp_path / "active")}, beside=tmp_path)
+    assert (chosen.executable, chosen.why) == (sys.executable, "named with --python")
+
+
+def test_environment_beside_the_script_that_is_broken_is_passed_over(tmp_path: Path):
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(tmp_path / "gone")
+    chosen = choose_interpreter(environment={}, beside=tmp_path)
+    assert (chosen.executable, chosen.why) == (sys.executable, OWN_INTERPRETER)
+
+
+def test_environment_beside_the_script_that_is_too_old_is_no_reason_to_take_another(tmp_path: Path):
+    environment_of(tmp_path / ".venv", "[3, 9, 18]")
+    with pytest.raises(InterpreterError, match=r"\.venv/bin/python is Python 3\.9\.18"):
+        choose_interpreter(environment={}, beside=tmp_path)
+
+
+def test_folder_beside_a_script_is_that_of_the_file_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.py").write_text("")
+    (tmp_path / "link.py").symlink_to("real/a.py")
+    monkeypatch.chdir(tmp_path)
+    assert folder_beside("link.py") == tmp_path / "real"
+    assert folder_beside("real") == tmp_path / "real"
+    assert folder_beside(None) == tmp_path
+
+
+def test_a_script_named_as_a_standard_module_does_not_hide_it_from_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("json", "platform", "site", "sysconfig", "random", "linecache"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the script, not the module')")
+    monkeypatch.chdir(tmp_path)
+    assert probe.__wrapped__(sys.executable).version == sys.version_info[:3]

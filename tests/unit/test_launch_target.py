@@ -155,3 +155,11 @@ def test_our_agent_is_never_the_users():
     agent = Path(advisor.agent.__file__).parent
     own = OwnCode((str(agent.parent.parent),))
     assert not own.is_own(str(agent / "bootstrap.py"))
+
+
+@pytest.mark.parametrize("target", [script("json.py"), module("single"), module("package.inner")])
+def test_a_script_named_as_a_standard_module_does_not_hide_it_from_us(target: Target, here: Path):
+    for name in ("json", "warnings", "random", "linecache"):
+        (here / f"{name}.py").write_text("raise SystemExit('the script, not the module')")
+    check_target(target)
+    assert own_roots(target)[-1] == str(here)

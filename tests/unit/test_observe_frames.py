@@ -48,6 +48,12 @@ def test_own_code_is_marked_and_relative_names_are_resolved() -> None:
     ]
 
 
+def test_a_file_has_one_name_whichever_way_leads_to_it() -> None:
+    cleaned = cleaner()(ROOT, stack(("/home/u/here/../s.py", "<module>"), ("/home/u/s.py", "f"), ("./s.py", "g")))
+
+    assert {frame.file for frame in cleaned} == {"/home/u/s.py"}
+
+
 def test_a_forked_worker_begins_at_its_own_entry() -> None:
     worker, parent = cleaner()(WORKER, stack(*FORKED)), cleaner()(ROOT, stack(*FORKED))
 

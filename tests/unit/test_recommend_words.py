@@ -212,3 +212,15 @@ def test_the_verdict_speaks_of_the_site_that_gains_the_script_most():
         return SiteAdvice(site=site(NETWORK, id=name), recommendation=advice)
 
     assert best_site((entry("a", 1.2), entry("b", 3.0))) == "b"
+
+
+def test_imports_are_the_answer_where_no_call_gains_anything():
+    alone = site(PYTHON, recorded=recorded(calls=1, in_loop=False), calls=1)
+    answer = recommend(alone, (), machine(), script_wall_s=3.2)
+    seen = observation((100, [((own(1),), {})]))
+    imports = run_findings(seen, import_s=0.9)
+    told = verdict((SiteAdvice(site=alone, recommendation=answer),), "s1", ScriptExit(), imports)
+    assert told == "Stay serial: imports take 0.90 s, 90% of the run: no balance of workers changes that."
+    gains = recommend(site(NETWORK), (), machine(), script_wall_s=3.2)
+    told = verdict((SiteAdvice(site=site(NETWORK), recommendation=gains),), "s1", ScriptExit(), imports)
+    assert told.startswith("Run `fetch`")
