@@ -21,6 +21,7 @@ from .instrument import Instrumenter
 from .openfiles import shared_writable_files
 from .recorder import Recorder
 from .stage import Channel, Stage
+from .workers import Workers
 
 if TYPE_CHECKING:
     from .site import Site
@@ -40,6 +41,8 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
     instrumenter = Instrumenter(_by_file(config["hot"]), recorder.new_site)
     instrumenter.install()
     pools.Pools(recorder, is_own).install()
+    workers = Workers(recorder, is_own)
+    workers.install()
     os.register_at_fork(after_in_child=lambda: _in_forked_child(recorder, channel))
     counts = Counts(config["counts_s"], config["counts_cost_s"])
     began = time.perf_counter()
@@ -52,6 +55,7 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
     _wait_for_threads()
     counts.stop()
     recorder.stop()
+    workers.settle()
     wall_s = time.perf_counter() - began
     if channel.send(_recording(recorder, counts, wall_s)):
         effects.reads_refused = config["replay_effects"] == "none"
@@ -103,6 +107,8 @@ def _wait_for_threads() -> None:
 
 def _is_busy(thread: threading.Thread) -> bool:
     """False for an idle thread of an executor nobody shut down: it waits for work that will not come."""
+    if type(thread).__name__ == "_ExecutorManagerThread":  # of processes, concurrent.futures' or loky's
+        return thread.is_alive() and bool(getattr(thread, "pending_work_items", None))
     executors = sys.modules.get("concurrent.futures.thread")
     queue = getattr(executors, "_threads_queues", {}).get(thread)
     if queue is None:

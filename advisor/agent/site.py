@@ -73,6 +73,7 @@ class Site:
         self.witnessed = 0
         self.digesting = True
         self.mapped: Site | None = None
+        self.within = ""  # the site of the outermost recorded call around these: a thread's target, where there is one
 
     # --- the path of every call -------------------------------------------------------------------
 
@@ -128,6 +129,8 @@ class Site:
         outermost = thread not in self.inside
         self.inside.add(thread)
         self.most_inside = max(self.most_inside, len(self.inside))
+        if stack:
+            self.within = stack[0].owner
         stack.append(self.notes)
         left_s = recorder.allowance.left_s
         began = time.perf_counter()

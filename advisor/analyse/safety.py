@@ -8,6 +8,7 @@ from typing import Literal
 
 from advisor.analyse.dependence import carried
 from advisor.analyse.shared import shared_state
+from advisor.analyse.workers import draws_from_queue
 from advisor.model.ledger import Ledger
 from advisor.model.recording import Effect, RecordedSite
 from advisor.model.site import Safety
@@ -28,6 +29,10 @@ _VARIABLE = re.compile(r"\d+|'[^']*'|\"[^\"]*\"|b'.*|b\".*|0x[0-9a-f]+")
 _OPEN_ALREADY = ", which was open already"
 PAUSE = "it is a pause, not work: wait for the event itself, or share out the calls around it"
 """What is said of a `time.sleep` in a loop."""
+WORKER_LOOP = "each is a worker that takes its tasks from a queue: what it does with one is what could be tried"
+"""What is said of a thread or process whose work is not made of calls."""
+NO_TASKS = (PAUSE, WORKER_LOOP)
+"""Reasons that say nothing of shared state."""
 
 
 def assess(  # noqa: PLR0911  # one way out a judgement
@@ -40,6 +45,8 @@ def assess(  # noqa: PLR0911  # one way out a judgement
     """
     if recorded is None:
         return Safety()
+    if draws_from_queue(recorded):
+        return Safety(status="unsafe", reasons=(WORKER_LOOP,))
     dependent = _dependences(recorded)
     state = shared_state(recorded)
     mutated = tuple(f"the calls change {name}" for name in state.changed)

@@ -13,6 +13,7 @@ from advisor.analyse.ledger import Tally, tally
 from advisor.analyse.lines import HotLine, hot_lines, import_seconds, observed_wall_s, site_lines
 from advisor.analyse.match import Hits, match
 from advisor.analyse.safety import assess
+from advisor.analyse.workers import draws_from_queue
 from advisor.model.observation import Observation, Stack
 from advisor.model.recording import RecordedSite, Recording
 from advisor.model.site import Bound, Safety, Site
@@ -26,8 +27,16 @@ MIN_INLINE_SHARE = 0.05
 """Code that is no call has no ready place to split; it is named only where it matters."""
 WAITING_SHARE = 0.5
 """Code that spends this much on locks waits for workers of its own, which have their sites."""
-WAITING_FILES = ("concurrent/futures/_base.py", "multiprocessing/pool.py", "threading.py", "queue.py")
-"""Where the standard library waits for threads and workers."""
+WAITING_FILES = (
+    "concurrent/futures/_base.py", "threading.py", "queue.py", "multiprocessing/pool.py", "multiprocessing/process.py",
+    "multiprocessing/queues.py", "multiprocessing/connection.py", "multiprocessing/synchronize.py",
+    "joblib/parallel.py",
+)  # fmt: skip
+"""Where the standard library, and joblib, wait for threads, processes and the work they hand each other."""
+WAITING_KINDS = ("lock", "gil", "pipe", "child", "sleep")
+"""What such a wait looks like to the kernel; joblib looks for results every 10 ms."""
+WAITING_CALLS = frozenset({"acquire", "get", "join", "put", "recv", "result", "wait"})
+"""Methods written in C that wait for another thread (`Lock.acquire`, `SimpleQueue.get`): no frame tells of them."""
 SHORTEST_NATIVE_S = 10e-6
 """Ten times what recording adds to a call: from here on a traced C call's time is mostly its own."""
 NESTED_SHARE = 0.8
@@ -62,24 +71,52 @@ def build(observation: Observation, recording: Recording | None, *, replay: Repl
         found for found in loose if found.site.ledger.lock < WAITING_SHARE and not _waits_for_workers(seen, found)
     ]
     tasks = [found for found in many if not _waits_for_workers(seen, found)]
-    sites = _with_parents(seen.summed, (tasks + working) or hot)
+    fallback = [found for found in hot if not _waits_for_workers(seen, found)]
+    sites = _with_parents(seen.summed, _without_worker_loops((tasks + working) or fallback))
     return _outer_first(sites)
+
+
+def _without_worker_loops(found: list[_Found]) -> list[_Found]:
+    """Without workers that draw from a queue where the calls that they make with what they draw are sites themselves.
+
+    How many such workers there are is the mix of those calls; the loop itself is no task that could be run again.
+    """
+    loops = [each for each in found if draws_from_queue(each.site.recorded)]
+    return [each for each in found if each not in loops or not any(_is_inside(other, each) for other in found)]
+
+
+def _is_inside(inner: _Found, outer: _Found) -> bool:
+    """True for calls that `outer` makes itself, in its loop, and that take some of its time."""
+    if inner is outer or inner.site.recorded is None or not inner.site.recorded.in_loop:
+        return False
+    own = [stack for stack, hit in inner.hits.items() if stack in outer.hits and outer.hits[stack].depth == hit.depth]
+    return bool(own) and not draws_from_queue(inner.site.recorded)
 
 
 def _waits_for_workers(seen: _Seen, found: _Found) -> bool:
     """True for `future.result()` and its like: the time is that of the workers, which have sites of their own."""
-    if found.site.kind == "pool" or found.site.ledger.share(("lock", "gil", "pipe")) < WAITING_SHARE:
+    if found.site.kind == "pool" or found.site.ledger.share(WAITING_KINDS) < WAITING_SHARE:
         return False
+    if _is_waiting_call(found.site.recorded) and found.site.ledger.lock >= WAITING_SHARE:
+        return True
     stacks = seen.observation.stacks
     below = {stack: stacks[stack][hit.depth + 1 :] for stack, hit in found.hits.items()}
     waiting = {stack: found.hits[stack] for stack, frames in below.items() if _is_waiting(frames)}
     return seen.summed.thread_s(weights(waiting)) >= WAITING_SHARE * seen.summed.thread_s(weights(found.hits))
 
 
+def _is_waiting_call(recorded: RecordedSite | None) -> bool:
+    if recorded is None or recorded.callee_file is not None:
+        return False
+    return recorded.callee.rpartition(".")[2] in WAITING_CALLS
+
+
 def _is_waiting(below: Stack) -> bool:
-    """True where the first code that is not the user's own is the standard library's waiting."""
-    first = next((frame for frame in below if not frame.own), None)
-    return first is not None and first.file.endswith(WAITING_FILES)
+    """True where the first code that is not the user's own is the standard library's waiting, and calls none of it."""
+    first = next((depth for depth, frame in enumerate(below) if not frame.own), None)
+    if first is None or any(frame.own for frame in below[first:]):
+        return False
+    return below[first].file.endswith(WAITING_FILES)
 
 
 def _outer_first(sites: Sequence[Site]) -> tuple[Site, ...]:
@@ -186,9 +223,14 @@ def _parent(summed: Tally, inner: _Found, found: Iterable[_Found]) -> str | None
         shared = {
             stack: hit
             for stack, hit in inner.hits.items()
-            if stack in outer.hits and outer.hits[stack].depth < hit.depth
+            if stack in outer.hits and _level(outer, stack) < _level(inner, stack)
         }
         if shared and summed.thread_s(weights(shared)) > NESTED_SHARE * total_s:
-            depth = sum(outer.hits[stack].depth for stack in shared) / len(shared)
+            depth = sum(_level(outer, stack) for stack in shared) / len(shared)
             around.append((depth, outer.site.id))
     return max(around)[1] if around else None
+
+
+def _level(found: _Found, stack: int) -> float:
+    """How far in a site lies: a pool is seen by the frame of its callee, which is around the calls in that frame."""
+    return found.hits[stack].depth - (0.5 if found.site.kind == "pool" else 0.0)

@@ -1,0 +1,185 @@
+"""Record the threads and processes that the script starts by hand: each is one task of the place that makes it."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing.process
+import os
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from .site import Gate
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
+    from .site import Site
+    from .values import Function, Value
+
+_NAME_CHARS = 60
+_LAGGING = 2  # threads started one after the other may be so many times as many as are ever met inside their target
+
+Place = tuple[str, int, str]
+
+
+class Batch:
+    """How many workers of one place were started and not yet waited for, at most."""
+
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+        self.under_way: set[int] = set()
+        self.most = 0
+        self.joined = False
+
+    def start(self, worker: object) -> None:
+        """One more."""
+        self.under_way.add(id(worker))
+        self.most = max(self.most, len(self.under_way))
+
+    def join(self, worker: object) -> None:
+        """One was waited for, and has ended."""
+        self.under_way.discard(id(worker))
+        self.joined = True
+
+    def mix(self, most_inside: int) -> dict[str, Any] | None:
+        """What the script runs these tasks on, as the wire form of a mix; None for one after the other.
+
+        `most_inside` is how many threads were inside the target at once. Threads that nobody joins, or that come and
+        go, are as many as that; where all of a batch are joined, the batch counts: the first may end before the last
+        has started.
+        """
+        threads = self.backend == "threads"
+        size = self.most
+        if threads and (not self.joined or size > _LAGGING * most_inside):
+            size = most_inside
+        if size < 2:  # noqa: PLR2004  # one at a time
+            return None
+        return {
+            "backend": self.backend,
+            "processes": 1 if threads else size,
+            "threads_per_process": size if threads else 1,
+        }
+
+
+class Workers:
+    """Patches `Thread` and `Process`; each place of the user's code that makes some becomes a site of kind "pool"."""
+
+    def __init__(self, recorder: Recorder, is_own: Callable[[str], bool]) -> None:
+        """`is_own(path)` tells the user's own files."""
+        self.recorder = recorder
+        self.is_own = is_own
+        self.sites: dict[Place, Site] = {}
+        self.batches: dict[str, Batch] = {}
+        self.places: dict[int, Place] = {}
+        self.batch_of: dict[int, Batch] = {}
+
+    def install(self) -> None:
+        """Patch the classes in place; subclasses inherit it."""
+        self.patch(threading.Thread, "threads", self.record_thread)
+        self.patch(multiprocessing.process.BaseProcess, "processes", self.note_process)
+
+    def patch(self, owner: type, backend: str, record: Callable[[Any, Site], None]) -> None:
+        """Have each worker made, started and joined by the user's code noted; `record(worker, site)` at its start."""
+        make, start, join = owner.__init__, owner.start, owner.join  # type: ignore[misc, attr-defined]
+
+        @functools.wraps(make)
+        def made(worker: Value, *args: Value, **kwargs: Value) -> None:
+            make(worker, *args, **kwargs)
+            if self.recorder.recording:
+                self.note_place(worker, sys._getframe(1))
+
+        @functools.wraps(start)
+        def started(worker: Value, *args: Value, **kwargs: Value) -> Value:
+            if self.recorder.recording:
+                self.before_start(worker, sys._getframe(1), backend, record)
+            return start(worker, *args, **kwargs)
+
+        @functools.wraps(join)
+        def joined(worker: Value, *args: Value, **kwargs: Value) -> Value:
+            result = join(worker, *args, **kwargs)
+            batch = self.batch_of.get(id(worker))
+            if batch is not None and not worker.is_alive():
+                batch.join(worker)
+            return result
+
+        owner.__init__, owner.start, owner.join = made, started, joined  # type: ignore[misc, attr-defined]
+        self.recorder.passed_by.update((started, joined))
+
+    def note_place(self, worker: Value, frame: FrameType) -> None:
+        """A plain worker is told by the line that makes it, one of a class of the user's by the line that starts it."""
+        if type(worker).__module__.partition(".")[0] in ("threading", "multiprocessing"):
+            self.places[id(worker)] = _place(frame)
+
+    def before_start(
+        self, worker: Value, frame: FrameType, backend: str, record: Callable[[Any, Site], None]
+    ) -> None:
+        """A worker is about to start: record its task where the user's code starts it and says what it runs."""
+        place = self.places.pop(id(worker), None) or _place(frame)
+        function = _task(worker)
+        if not self.is_own(frame.f_code.co_filename) or not self.is_own(place[0]) or function is None:
+            return
+        site = self.site(place, function)
+        batch = self.batches.setdefault(site.id, Batch(backend))
+        self.batch_of[id(worker)] = batch
+        batch.start(worker)
+        record(worker, site)
+
+    def site(self, place: Place, function: Function) -> Site:
+        """The site of kind "pool" for workers made at `place` that run `function`."""
+        name = getattr(function, "__qualname__", None) or type(function).__name__
+        file, line, scope = place
+        key = (file, line, name)
+        if key not in self.sites:
+            self.sites[key] = self.recorder.new_site(
+                file=os.path.abspath(file),
+                line=line,
+                end_line=line,
+                column=0,
+                function=scope,
+                callee=name[:_NAME_CHARS],
+                in_loop=True,
+                kind="pool",
+            )
+        return self.sites[key]
+
+    def record_thread(self, thread: Value, site: Site) -> None:
+        """Its target, or its own `run`, goes through the recorder."""
+        if _overrides_run(thread):
+            thread.run = Gate(site.gated, thread.run)
+        else:
+            thread._target = Gate(site.gated, thread._target)
+
+    def note_process(self, process: Value, site: Site) -> None:
+        """What is sent is all that is seen of a process; more of it, where it is forked, by `offspring`."""
+        if _overrides_run(process):
+            site.note(process.run, (), {})
+        else:
+            site.note(process._target, tuple(process._args), dict(process._kwargs))
+
+    def settle(self) -> None:
+        """The script is over: give each site the mix it runs on, and the sites inside a worker that worker's."""
+        for site in list(self.recorder.sites.values()):
+            if site.id in self.batches:
+                site.current = self.batches[site.id].mix(site.most_inside)
+        for site in list(self.recorder.sites.values()):
+            batch = self.batches.get(site.within)
+            if batch is not None and site.current is None:
+                site.current = self.recorder.sites[site.within].current
+
+
+def _place(frame: FrameType) -> Place:
+    return frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_qualname
+
+
+def _overrides_run(worker: Value) -> bool:
+    return type(worker).run not in (threading.Thread.run, multiprocessing.process.BaseProcess.run)
+
+
+def _task(worker: Value) -> Function | None:
+    """What the worker runs; None where that is nothing, or nothing of the user's (a `Timer`)."""
+    if not _overrides_run(worker):
+        return getattr(worker, "_target", None)
+    library = type(worker).run.__module__ in ("threading", "multiprocessing.process")
+    return None if library else worker.run  # type: ignore[no-any-return]
