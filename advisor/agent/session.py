@@ -19,6 +19,7 @@ from .counts import Counts
 from .effects import Effects
 from .instrument import Instrumenter
 from .openfiles import shared_writable_files
+from .offspring import Offspring
 from .recorder import Recorder
 from .stage import Channel, Stage
 from .workers import Workers
@@ -41,9 +42,11 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
     instrumenter = Instrumenter(_by_file(config["hot"]), recorder.new_site)
     instrumenter.install()
     pools.Pools(recorder, is_own).install()
-    workers = Workers(recorder, is_own)
+    offspring = Offspring(recorder)
+    offspring.install()
+    workers = Workers(recorder, is_own, offspring)
     workers.install()
-    os.register_at_fork(after_in_child=lambda: _in_forked_child(recorder, channel))
+    os.register_at_fork(after_in_child=lambda: _in_forked_child(recorder, channel, offspring))
     counts = Counts(config["counts_s"], config["counts_cost_s"])
     began = time.perf_counter()
     counts.start()
@@ -54,6 +57,7 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
         error = raised
     _wait_for_threads()
     counts.stop()
+    offspring.gather()
     recorder.stop()
     workers.settle()
     wall_s = time.perf_counter() - began
@@ -90,11 +94,14 @@ def _by_file(hot: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
     return lines
 
 
-def _in_forked_child(recorder: Recorder, channel: Channel) -> None:
-    """In a process of the script's own: record no calls, tell of effects, and do not hold the host's pipe open."""
+def _in_forked_child(recorder: Recorder, channel: Channel, offspring: Offspring) -> None:
+    """In a process of the script's own: keep a few calls, tell of effects, and do not hold the host's pipe open."""
     if recorder.recording:
         recorder.recording = False
         recorder.effects.in_forked_child()
+        offspring.in_forked_child()
+    elif recorder.effects.mode == "relay":  # a child's child
+        offspring.in_forked_child()
     channel.close()
 
 

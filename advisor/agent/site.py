@@ -73,6 +73,7 @@ class Site:
         self.witnessed = 0
         self.digesting = True
         self.mapped: Site | None = None
+        self.processes = 0  # forked by the script that make such calls
         self.within = ""  # the site of the outermost recorded call around these: a thread's target, where there is one
 
     # --- the path of every call -------------------------------------------------------------------

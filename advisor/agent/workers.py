@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .site import Gate
 
 if TYPE_CHECKING:
+    from .offspring import Offspring
     from .recorder import Recorder
     from .site import Site
     from .values import Function, Value
@@ -66,8 +67,9 @@ class Batch:
 class Workers:
     """Patches `Thread` and `Process`; each place of the user's code that makes some becomes a site of kind "pool"."""
 
-    def __init__(self, recorder: Recorder, is_own: Callable[[str], bool]) -> None:
-        """`is_own(path)` tells the user's own files."""
+    def __init__(self, recorder: Recorder, is_own: Callable[[str], bool], offspring: Offspring) -> None:
+        """`is_own(path)` tells the user's own files; `offspring` looks into forked processes."""
+        self.offspring = offspring
         self.recorder = recorder
         self.is_own = is_own
         self.sites: dict[Place, Site] = {}
@@ -93,8 +95,11 @@ class Workers:
         @functools.wraps(start)
         def started(worker: Value, *args: Value, **kwargs: Value) -> Value:
             if self.recorder.recording:
-                self.before_start(worker, sys._getframe(1), backend, record)
-            return start(worker, *args, **kwargs)
+                self.offspring.owner = self.before_start(worker, sys._getframe(1), backend, record)
+            try:
+                return start(worker, *args, **kwargs)
+            finally:
+                self.offspring.owner = ""
 
         @functools.wraps(join)
         def joined(worker: Value, *args: Value, **kwargs: Value) -> Value:
@@ -114,17 +119,21 @@ class Workers:
 
     def before_start(
         self, worker: Value, frame: FrameType, backend: str, record: Callable[[Any, Site], None]
-    ) -> None:
-        """A worker is about to start: record its task where the user's code starts it and says what it runs."""
+    ) -> str:
+        """A worker is about to start: record its task where the user's code starts it and says what it runs.
+
+        Returns the site's id, "" where there is none.
+        """
         place = self.places.pop(id(worker), None) or _place(frame)
         function = _task(worker)
         if not self.is_own(frame.f_code.co_filename) or not self.is_own(place[0]) or function is None:
-            return
+            return ""
         site = self.site(place, function)
         batch = self.batches.setdefault(site.id, Batch(backend))
         self.batch_of[id(worker)] = batch
         batch.start(worker)
         record(worker, site)
+        return site.id
 
     def site(self, place: Place, function: Function) -> Site:
         """The site of kind "pool" for workers made at `place` that run `function`."""
@@ -164,9 +173,10 @@ class Workers:
             if site.id in self.batches:
                 site.current = self.batches[site.id].mix(site.most_inside)
         for site in list(self.recorder.sites.values()):
-            batch = self.batches.get(site.within)
-            if batch is not None and site.current is None:
+            if site.current is None and site.within in self.batches:
                 site.current = self.recorder.sites[site.within].current
+            if site.current is None and site.processes > 1:
+                site.current = {"backend": "processes", "processes": site.processes, "threads_per_process": 1}
 
 
 def _place(frame: FrameType) -> Place:
