@@ -94,22 +94,29 @@ class Pools:
 
     def site(self, bound: Arguments, caller: FrameType | None) -> Site | None:
         """The site of this submission, or None where none of the user's code is on the stack."""
-        while caller is not None and not self.is_own(caller.f_code.co_filename):
-            caller = caller.f_back
-        if caller is None:
-            return None
         pool, function = bound.args[0], _function(bound)
+        if type(function).__module__.partition(".")[0] == "joblib":  # a batch of its own, whose tasks are recorded
+            return None
         name = getattr(function, "__qualname__", None) or type(function).__name__
-        key = (caller.f_code.co_filename, caller.f_lineno or 0, name)
-        if key not in self.sites:
-            self.sites[key] = self.new_site(caller, name)
-        site = self.sites[key]
-        site.current = _mix(pool, site.current)
+        site = self.site_at(caller, name)
+        if site is not None:
+            site.current = _mix(pool, site.current)
         return site
 
-    def new_site(self, frame: FrameType, name: str) -> Site:
-        """The site of kind "pool" where `frame` stands now."""
-        line = frame.f_lineno or 0
+    def site_at(self, caller: FrameType | None, name: str, line: int | None = None) -> Site | None:
+        """The site of tasks called `name` at the user's code nearest to `caller`, in its `line` if not where it is."""
+        while caller is not None and not self.is_own(caller.f_code.co_filename):
+            caller, line = caller.f_back, None
+        if caller is None:
+            return None
+        line = line or caller.f_lineno or 0
+        key = (caller.f_code.co_filename, line, name)
+        if key not in self.sites:
+            self.sites[key] = self.new_site(caller, name, line)
+        return self.sites[key]
+
+    def new_site(self, frame: FrameType, name: str, line: int) -> Site:
+        """The site of kind "pool" in the scope of `frame`."""
         return self.recorder.new_site(
             file=os.path.abspath(frame.f_code.co_filename),
             line=line,

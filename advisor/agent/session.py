@@ -18,6 +18,7 @@ from . import pools
 from .counts import Counts
 from .effects import Effects
 from .instrument import Instrumenter
+from .joblibs import Joblib
 from .openfiles import shared_writable_files
 from .offspring import Offspring
 from .recorder import Recorder
@@ -41,7 +42,9 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
     recorder = Recorder(effects, config["allowance_s"], is_own)
     instrumenter = Instrumenter(_by_file(config["hot"]), recorder.new_site)
     instrumenter.install()
-    pools.Pools(recorder, is_own).install()
+    own_pools = pools.Pools(recorder, is_own)
+    own_pools.install()
+    Joblib(own_pools).install()
     offspring = Offspring(recorder)
     offspring.install()
     workers = Workers(recorder, is_own, offspring)
