@@ -3,46 +3,36 @@
 from __future__ import annotations
 
 import functools
-import importlib.machinery
 import sys
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from .imports import AfterImport
 from .site import Gate
 
 if TYPE_CHECKING:
+    from .instrument import Instrumenter
     from .pools import Pools
     from .site import Site
     from .values import Value
 
-_MODULE = "joblib.parallel"
+_PICKLERS = ("cloudpickle.cloudpickle", "joblib.externals.cloudpickle.cloudpickle")  # these send functions by value
 
 
 class Joblib:
     """Patches `Parallel` as soon as joblib has been imported; each place that calls one becomes a site."""
 
-    def __init__(self, pools: Pools) -> None:
+    def __init__(self, pools: Pools, instrumenter: Instrumenter) -> None:
         self.pools = pools
+        self.instrumenter = instrumenter
 
     def install(self) -> None:
-        """Wait for the import. A script that does without joblib pays for a comparison at each import."""
-        sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # finders are told by their methods
+        """Wait for the imports."""
+        pickled = dict.fromkeys(_PICKLERS, self.send_plain_code)
+        AfterImport({"joblib.parallel": self.record_tasks, **pickled}).install()
 
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """The spec that would be found anyway, with a loader that tells us when the module is complete."""
-        if name != _MODULE:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
-        if spec is None or type(spec.loader) is not importlib.machinery.SourceFileLoader:
-            return None
-        spec.loader = _Loader(spec.loader.name, spec.loader.path)
-        spec.loader.joblib = self
-        return spec
-
-    def patch(self, module: types.ModuleType) -> None:
+    def record_tasks(self, module: types.ModuleType) -> None:
         """Have every call of a `Parallel` by the user's code noted."""
         plain = module.Parallel.__call__
         pools = self.pools
@@ -56,18 +46,15 @@ class Joblib:
 
         module.Parallel.__call__ = called
 
+    def send_plain_code(self, module: types.ModuleType) -> None:
+        """Have cloudpickle send the user's own code: with the recorder in, it would not run in another interpreter."""
+        table = module.Pickler._dispatch_table
+        plain, known = table[types.CodeType], self.instrumenter.plain_code
 
-class _Loader(importlib.machinery.SourceFileLoader):
-    """Loads joblib as it is, then has it patched."""
+        def reduced(code: types.CodeType) -> Value:
+            return plain(known[id(code)][1] if id(code) in known else code)
 
-    joblib: Joblib
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        super().exec_module(module)
-        try:
-            self.joblib.patch(module)
-        except AttributeError:  # another version, without what is looked for: it goes unrecorded
-            return
+        table[types.CodeType] = reduced
 
 
 class _Tasks:

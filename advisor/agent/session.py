@@ -44,7 +44,7 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
     instrumenter.install()
     own_pools = pools.Pools(recorder, is_own)
     own_pools.install()
-    Joblib(own_pools).install()
+    Joblib(own_pools, instrumenter).install()
     offspring = Offspring(recorder)
     offspring.install()
     workers = Workers(recorder, is_own, offspring)

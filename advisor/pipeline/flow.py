@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.analyse.dynamic import relocated
 from advisor.analyse.sites import build, hot_lines, import_seconds
 from advisor.errors import EXIT_INTERRUPTED, AdvisorError, TargetError
 from advisor.model.advice import Advice, Baseline
@@ -116,7 +117,7 @@ class _Run:
         stdin = keep_stdin()
         self.progress.step("observe", None)
         with self.stopwatch.step("observe"):
-            observation = observe(self.target, stdin)
+            observation = self.observed(stdin)
         recording, process = self.record(observation, stdin)
         try:
             with self.stopwatch.step("replay"):
@@ -127,6 +128,12 @@ class _Run:
                 process.end()
         self.progress.step("report", None)
         return self.put_together(observation, recording, entries, machine, noise)
+
+    def observed(self, stdin: Stdin) -> Observation:
+        """Run 1, with all of the script's code in its place."""
+        observation = observe(self.target, stdin)
+        script = self.target.script
+        return observation if script is None else relocated(observation, str(Path(script).absolute()))
 
     def record(self, observation: Observation, stdin: Stdin) -> tuple[Recording | None, AgentProcess | None]:
         """Run 2, unless run 1 was interrupted or shows nothing worth recording."""
