@@ -19,7 +19,7 @@ class AfterImport:
 
     def install(self) -> None:
         """Be asked before the other finders."""
-        sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # finders are told by their methods
+        sys.meta_path.insert(0, self)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None

@@ -6,6 +6,7 @@ import concurrent.futures
 import concurrent.futures.process
 import concurrent.futures.thread
 import contextlib
+import contextvars
 import functools
 import inspect
 import multiprocessing.pool
@@ -135,13 +136,25 @@ def _name_of_function(bound: Arguments) -> str:
 
 
 def _function(bound: Arguments) -> Function:
+    """What the user wants to be run: `asyncio.to_thread` wraps it into the context of its task."""
     function: Function = bound.arguments[_name_of_function(bound)]
+    if type(function) is functools.partial and function.args:
+        if type(getattr(function.func, "__self__", None)) is contextvars.Context:
+            wrapped: Function = function.args[0]
+            return wrapped
     return function
 
 
 def _run_recorded(site: Site, bound: Arguments) -> None:
     """Tasks that run in this process run through the recorder."""
-    bound.arguments[_name_of_function(bound)] = Gate(site.gated, _function(bound))
+    handed = bound.arguments[_name_of_function(bound)]
+    function = _function(bound)
+    if function is handed:
+        bound.arguments[_name_of_function(bound)] = Gate(site.gated, function)
+    else:  # what `asyncio.to_thread` hands over still runs in the context of its task
+        bound.arguments[_name_of_function(bound)] = functools.partial(
+            handed.func, Gate(site.gated, function), *handed.args[1:], **handed.keywords
+        )
 
 
 def _by_kind(noted: Before) -> Before:

@@ -19,8 +19,8 @@ from .counts import Counts
 from .effects import Effects
 from .instrument import Instrumenter
 from .joblibs import Joblib
-from .openfiles import shared_writable_files
 from .offspring import Offspring
+from .openfiles import shared_writable_files
 from .recorder import Recorder
 from .stage import Channel, Stage
 from .workers import Workers
@@ -170,6 +170,9 @@ def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
     return {
         **site.where,
         "id": site.id,
+        "in_loop": site.where["in_loop"] or site.loop.calls > 1,  # each task of an event loop makes one of them
+        "loop_calls": site.loop.calls,
+        "loop_waiting": site.loop.waiting,
         "callee_file": os.path.abspath(code.co_filename) if code else None,
         "callee_line": code.co_firstlineno if code else None,
         "callee_name": code.co_qualname if code else None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .digest import digest
 from .effects import Notes
+from .eventloop import LoopWaits
 from .openfiles import written_bytes
 from .sample import Sample, Task, is_immutable
 from .tally import PERIOD, Tally
@@ -73,6 +74,7 @@ class Site:
         self.witnessed = 0
         self.digesting = True
         self.mapped: Site | None = None
+        self.loop = LoopWaits()
         self.processes = 0  # forked by the script that make such calls
         self.within = ""  # the site of the outermost recorded call around these: a thread's target, where there is one
 
@@ -146,6 +148,7 @@ class Site:
             if outermost:
                 self.traced_s += took_s * self.tally.period
                 self.inside.discard(thread)
+                self.loop.look()
             stack.pop()
             if witness is not None or written is not None:
                 self.look_at_writes(witness, written)

@@ -117,9 +117,7 @@ class Workers:
         if type(worker).__module__.partition(".")[0] in ("threading", "multiprocessing"):
             self.places[id(worker)] = _place(frame)
 
-    def before_start(
-        self, worker: Value, frame: FrameType, backend: str, record: Callable[[Any, Site], None]
-    ) -> str:
+    def before_start(self, worker: Value, frame: FrameType, backend: str, record: Callable[[Any, Site], None]) -> str:
         """A worker is about to start: record its task where the user's code starts it and says what it runs.
 
         Returns the site's id, "" where there is none.
@@ -192,4 +190,4 @@ def _task(worker: Value) -> Function | None:
     if not _overrides_run(worker):
         return getattr(worker, "_target", None)
     library = type(worker).run.__module__ in ("threading", "multiprocessing.process")
-    return None if library else worker.run  # type: ignore[no-any-return]
+    return None if library else worker.run

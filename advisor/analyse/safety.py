@@ -90,8 +90,16 @@ def _shared_file(effect: Effect, calls: int) -> str:
 
 
 def is_pause(recorded: RecordedSite) -> bool:
-    """True where the user's code calls `time.sleep` itself: it paces a loop or polls, which is no work to share out."""
-    return recorded.kind == "call" and recorded.callee_file is None and recorded.callee.rpartition(".")[2] == "sleep"
+    """True where the user's code calls `time.sleep` itself: it paces a loop or polls, which is no work to share out.
+
+    In a coroutine it keeps all others waiting, which is another matter.
+    """
+    return (
+        recorded.kind == "call"
+        and not recorded.loop_calls
+        and recorded.callee_file is None
+        and recorded.callee.rpartition(".")[2] == "sleep"
+    )
 
 
 def _dependences(recorded: RecordedSite) -> tuple[str, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 from advisor.analyse.bound import judge
 from advisor.analyse.children import child_cpus
 from advisor.analyse.choice import enclosing
+from advisor.analyse.eventloop import one_by_one, starts_tasks
 from advisor.analyse.inline import EVENT_LOOP, Inline, inlines
 from advisor.analyse.ledger import Tally, tally
 from advisor.analyse.lines import HotLine, hot_lines, import_seconds, observed_wall_s, site_lines
@@ -199,16 +201,26 @@ def _inline(seen: _Seen, place: Inline, number: int) -> _Found:
             share=share,
             ledger=seen.summed.ledger(weights(place.hits)),
             bound=seen.bound(place.hits, threaded=False),
-            safety=Safety(reasons=(_why_inline(place),)),
+            safety=Safety(reasons=(_why_inline(place, seen.observation),)),
             lines=site_lines(seen.observation, seen.summed, place.hits),
         ),
     )
 
 
-def _why_inline(place: Inline) -> str:
-    if place.event_loop:
-        return "an event loop waits for its tasks here, which can overlap in it already (asyncio.gather)"
-    return "the work is done in place, not in a call, so nothing could be recorded"
+def _why_inline(place: Inline, observation: Observation) -> str:
+    if not place.event_loop:
+        return "the work is done in place, not in a call, so nothing could be recorded"
+    files = {frame.file: None for stack in observation.stacks for frame in stack if frame.own}
+    serial = one_by_one(files)
+    if serial is not None:
+        where = f"`{serial.function}` ({PurePath(serial.file).name}:{serial.line})"
+        return (
+            f"`{serial.callee}` is awaited one call after the other in {where}: asyncio.gather or a TaskGroup lets "
+            "their waits overlap"
+        )
+    if starts_tasks(files):
+        return "the waits of its tasks overlap already, and nothing keeps it from running them"
+    return "an event loop waits for its tasks here, which can overlap in it already (asyncio.gather)"
 
 
 def _with_parents(summed: Tally, found: Sequence[_Found]) -> list[Site]:

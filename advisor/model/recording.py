@@ -37,7 +37,8 @@ class RecordedSite:
     `revisited` those of "self" and the arguments ("argument 1") of which an object came more than once.
     `unevenness` is the relative standard deviation of the sampled calls' traced seconds, None where not known.
     `safe_requests` counts HTTP requests that only read. `callee_name` is the qualified name of the callee's code.
-    `current` is the pool the script runs the calls on today.
+    `current` is the pool the script runs the calls on today. `loop_calls` were looked at while they held up an asyncio
+    event loop, and `loop_waiting` tasks were due when such a call returned, on average (None: not known).
     """
 
     id: str
@@ -71,6 +72,8 @@ class RecordedSite:
     safe_requests: int = 0
     effects: tuple[Effect, ...] = ()
     current: WorkerMix | None = None
+    loop_calls: int = 0
+    loop_waiting: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.analyse.convoy import convoys
 from advisor.analyse.dynamic import relocated
+from advisor.analyse.eventloop import blocking
 from advisor.analyse.sites import build, hot_lines, import_seconds
 from advisor.errors import EXIT_INTERRUPTED, AdvisorError, TargetError
 from advisor.model.advice import Advice, Baseline
@@ -25,6 +27,7 @@ from advisor.observe.stdin import keep_stdin
 from advisor.observe.target import check_target, own_roots
 from advisor.pipeline.bench import Bench
 from advisor.pipeline.stopwatch import Stopwatch
+from advisor.recommend.parallel import explained, with_findings, with_lock
 from advisor.recommend.trust import run_findings, too_short
 from advisor.recommend.verdict import best_site, verdict
 from advisor.record.run import RecordPlan, record
@@ -158,6 +161,7 @@ class _Run:
     ) -> tuple[tuple[SiteAdvice, ...], Machine]:
         """Every site with its trials and recommendation, and the machine with what the script loaded into it."""
         sites = build(observation, recording, replay=self.options.replay_effects)
+        sites = explained(sites, convoys(observation))
         if self.options.only is not None:
             sites = tuple(site for site in sites if self.options.only in (site.callee, site.function))
         bench = Bench(
@@ -183,7 +187,10 @@ class _Run:
     ) -> Advice:
         """The advice: what was measured, and the sentence for people."""
         import_s = import_seconds(observation)
-        findings = run_findings(observation, import_s=import_s, noise=noise)
+        blocked = blocking(observation, recording.sites if recording is not None else ())
+        locks = convoys(observation)
+        entries, loose = with_findings(entries, locks, blocked, machine)
+        findings = (*loose, *run_findings(observation, import_s=import_s, noise=noise))
         best = None if too_short(observation) else best_site(entries)
         return Advice(
             advisor_version=metadata.version("advisor"),
@@ -193,7 +200,7 @@ class _Run:
             machine=machine,
             baseline=_baseline(observation, import_s),
             cost=self.stopwatch.cost(runs=1 if recording is None else 2),
-            verdict=verdict(entries, best, observation.exit, findings),
+            verdict=with_lock(verdict(entries, best, observation.exit, findings), locks),
             sites=entries,
             best=best,
             findings=findings,
