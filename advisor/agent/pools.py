@@ -138,11 +138,10 @@ def _name_of_function(bound: Arguments) -> str:
 def _function(bound: Arguments) -> Function:
     """What the user wants to be run: `asyncio.to_thread` wraps it into the context of its task."""
     function: Function = bound.arguments[_name_of_function(bound)]
-    if type(function) is functools.partial and function.args:
-        if type(getattr(function.func, "__self__", None)) is contextvars.Context:
-            wrapped: Function = function.args[0]
-            return wrapped
-    return function
+    if not isinstance(function, functools.partial) or not function.args:
+        return function
+    wrapped: Function = function.args[0]
+    return wrapped if type(getattr(function.func, "__self__", None)) is contextvars.Context else function
 
 
 def _run_recorded(site: Site, bound: Arguments) -> None:

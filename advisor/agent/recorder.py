@@ -81,7 +81,7 @@ class Recorder:
             self.charge(owners, kind, detail)
 
     def charge(self, owners: list[str], kind: str, detail: str) -> None:
-        """An effect of a forked worker belongs to the sites under way at its start, and to all that run in processes."""
+        """An effect of a forked worker belongs to the sites under way at its start, and to all that processes run."""
         for site in self.sites.values():
             pooled = site.current is not None and site.current["backend"] == "processes"
             if site.id in owners or site.processes or (pooled and site.where["kind"] == "pool"):

@@ -25,6 +25,7 @@ _MOST_PARTS = 2_000  # parts of one container looked at, the first ones: about 1
 _MOST_KEYS = 3  # keys spelt out
 _LEVELS = 2  # an object, its attributes, and what these hold
 _ROWS = (list, collections.deque, bytearray)
+_QUEUE_MODULES = frozenset({"queue", "_queue"})
 _DRAWN = object()
 _NO_OBJECTS = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType, io.IOBase)
 
@@ -60,6 +61,8 @@ class Snapshot:
             self.parts = {name: Snapshot(item, ends, levels - 1) for name, item in attributes}
         elif self.kind == "value":
             self.whole = self.mark(value)
+        elif self.kind == "queue":
+            self.size = value.qsize()
         else:
             self.size = len(value)
             few = list(islice(value, _MOST_PARTS))
@@ -81,6 +84,9 @@ class Snapshot:
                 yield Change(f"{RANDOM}{path}" if _is_generator(value) else path, "changed", frozenset())
         elif _kind_of(value) != self.kind:  # another thing stands there now
             yield Change(path, "changed", frozenset())
+        elif self.kind == "queue":  # made to be shared by threads, which draw from it meanwhile
+            if value.qsize() > self.size:
+                yield Change(path, "grown", frozenset())
         elif self.kind == "object":
             yield from self._attribute_changes(dict(vars(value)), path)
         else:
@@ -117,6 +123,8 @@ class Snapshot:
 
 def _kind_of(value: Value) -> str:
     """How a value is taken apart; "value" where it is taken whole."""
+    if type(value).__module__ in _QUEUE_MODULES and hasattr(value, "qsize"):
+        return "queue"
     for kind, types_ in (("mapping", dict), ("row", _ROWS), ("set", set)):
         if isinstance(value, types_):
             return kind

@@ -76,6 +76,7 @@ class Workers:
         self.batches: dict[str, Batch] = {}
         self.places: dict[int, Place] = {}
         self.batch_of: dict[int, Batch] = {}
+        self.runs: dict[int, Site] = {}
 
     def install(self) -> None:
         """Patch the classes in place; subclasses inherit it."""
@@ -154,9 +155,24 @@ class Workers:
     def record_thread(self, thread: Value, site: Site) -> None:
         """Its target, or its own `run`, goes through the recorder."""
         if _overrides_run(thread):
-            thread.run = Gate(site.gated, thread.run)
+            self.runs[id(thread)] = site
+            self.watch_run(_owner_of_run(type(thread)))
         else:
             thread._target = Gate(site.gated, thread._target)
+
+    def watch_run(self, owner: type) -> None:
+        """Have the `run` of a class of the user's own go through the recorder; objects stay as they are."""
+        run = owner.__dict__["run"]
+        if getattr(run, "__wrapped__", None) is not None and run in self.recorder.passed_by:
+            return
+
+        @functools.wraps(run)
+        def watched(thread: Value) -> Value:
+            site = self.runs.pop(id(thread), None)
+            return run(thread) if site is None else site.gated(run, thread)
+
+        self.recorder.passed_by.add(watched)
+        owner.run = watched  # type: ignore[attr-defined]
 
     def note_process(self, process: Value, site: Site) -> None:
         """What is sent is all that is seen of a process; more of it, where it is forked, by `offspring`."""
@@ -179,6 +195,11 @@ class Workers:
 
 def _place(frame: FrameType) -> Place:
     return frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_qualname
+
+
+def _owner_of_run(kind: type) -> type:
+    """The class that defines the `run` of `kind`."""
+    return next(each for each in kind.__mro__ if "run" in each.__dict__)
 
 
 def _overrides_run(worker: Value) -> bool:
