@@ -9,11 +9,6 @@ from advised import TIMEOUT_S, advice_on, codes, finding, spoken_of, today
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(2 * TIMEOUT_S + 10)]
 
-SPIN = """\
-    def work(k):
-        return sum(i * i for i in range(400_000 + k))
-    """
-
 
 def test_a_list_of_threads_that_wait_could_be_longer(tmp_path: Path, environment: dict[str, str]) -> None:
     source = """\
@@ -127,7 +122,7 @@ def test_of_processes_on_a_queue_the_calls_inside_are_tried(tmp_path: Path, envi
     source = """\
         import multiprocessing, time
         def fetch(k):
-            time.sleep(0.05)
+            time.sleep(0.08)
             return k
         def worker(jobs, results):
             for k in iter(jobs.get, None):
