@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .imports import AfterImport
-from .site import Gate
 
 if TYPE_CHECKING:
     from .instrument import Instrumenter
@@ -65,6 +64,7 @@ class _Tasks:
         self.frame: types.FrameType | None = frame
         self.line = frame.f_lineno
         self.mix = mix
+        self.parents = list(pools.recorder.effects.stack())
         self.sites: dict[str, Site | None] = {}
 
     def noted(self, iterable: Iterable[Any]) -> Iterator[Any]:
@@ -81,7 +81,7 @@ class _Tasks:
                 site.note(function, tuple(args), dict(kwargs))
                 yield task
             else:
-                yield Gate(site.gated, function), args, kwargs
+                yield site.gate(function, self.parents), args, kwargs
 
     def site(self, function: Value) -> Site | None:
         """The site where the user calls the `Parallel` with tasks of `function`."""

@@ -80,7 +80,7 @@ class Offspring:
                 if calls:
                     site.tally.add(calls)
                     site.processes += 1
-                    site.within = site.within or owner
+                    site.around.add(owner)
             for place, record in slot.records():
                 _adopt(sites[place], record)
 

@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from .site import Gate
-
 if TYPE_CHECKING:
     from .recorder import Recorder
     from .site import Site
@@ -149,10 +147,10 @@ def _run_recorded(site: Site, bound: Arguments) -> None:
     handed = bound.arguments[_name_of_function(bound)]
     function = _function(bound)
     if function is handed:
-        bound.arguments[_name_of_function(bound)] = Gate(site.gated, function)
+        bound.arguments[_name_of_function(bound)] = site.gate(function)
     else:  # what `asyncio.to_thread` hands over still runs in the context of its task
         bound.arguments[_name_of_function(bound)] = functools.partial(
-            handed.func, Gate(site.gated, function), *handed.args[1:], **handed.keywords
+            handed.func, site.gate(function), *handed.args[1:], **handed.keywords
         )
 
 

@@ -76,7 +76,7 @@ class Site:
         self.mapped: Site | None = None
         self.loop = LoopWaits()
         self.processes = 0  # forked by the script that make such calls
-        self.within = ""  # the site of the outermost recorded call around these: a thread's target, where there is one
+        self.around: set[str] = set()  # the sites of recorded calls around these, a thread's target among them
 
     # --- the path of every call -------------------------------------------------------------------
 
@@ -109,6 +109,20 @@ class Site:
             return function(*args, **kwargs)
         return self.call(self.count(), function, *args, **kwargs)
 
+    def handed(self, parents: list[Notes], function: Function, /, *args: Value, **kwargs: Value) -> Value:
+        """As `gated`, in a thread that works for the calls with the notes `parents`: its effects are theirs too."""
+        stack = self.recorder.effects.stack()
+        stack[:0] = parents
+        try:
+            return self.gated(function, *args, **kwargs)
+        finally:
+            del stack[: len(parents)]
+
+    def gate(self, function: Function, parents: list[Notes] | None = None) -> Function:
+        """`function` to be run by another thread, for the recorded calls that are under way in this one (`parents`)."""
+        parents = list(self.recorder.effects.stack()) if parents is None else parents
+        return Gate(functools.partial(self.handed, parents) if parents else self.gated, function)
+
     def count(self) -> int:
         """Count one call; its number."""
         index = self.tally.count()
@@ -133,7 +147,7 @@ class Site:
         self.inside.add(thread)
         self.most_inside = max(self.most_inside, len(self.inside))
         if stack:
-            self.within = stack[0].owner
+            self.around.update(notes.owner for notes in stack)
         stack.append(self.notes)
         left_s = recorder.allowance.left_s
         began = time.perf_counter()

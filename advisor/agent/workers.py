@@ -11,8 +11,6 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from .site import Gate
-
 if TYPE_CHECKING:
     from .offspring import Offspring
     from .recorder import Recorder
@@ -76,7 +74,7 @@ class Workers:
         self.batches: dict[str, Batch] = {}
         self.places: dict[int, Place] = {}
         self.batch_of: dict[int, Batch] = {}
-        self.runs: dict[int, Site] = {}
+        self.runs: dict[int, Function] = {}
 
     def install(self) -> None:
         """Patch the classes in place; subclasses inherit it."""
@@ -155,24 +153,23 @@ class Workers:
     def record_thread(self, thread: Value, site: Site) -> None:
         """Its target, or its own `run`, goes through the recorder."""
         if _overrides_run(thread):
-            self.runs[id(thread)] = site
-            self.watch_run(_owner_of_run(type(thread)))
+            self.runs[id(thread)] = site.gate(self.watch_run(_owner_of_run(type(thread))))
         else:
-            thread._target = Gate(site.gated, thread._target)
+            thread._target = site.gate(thread._target)
 
-    def watch_run(self, owner: type) -> None:
-        """Have the `run` of a class of the user's own go through the recorder; objects stay as they are."""
-        run = owner.__dict__["run"]
-        if getattr(run, "__wrapped__", None) is not None and run in self.recorder.passed_by:
-            return
+    def watch_run(self, owner: type) -> Function:
+        """Have the `run` of a class of the user's own go through the recorder; objects stay as they are. Returns it."""
+        run: Function = owner.__dict__["run"]
+        if run in self.recorder.passed_by:
+            return run.__wrapped__  # type: ignore[attr-defined, no-any-return]  # by `functools.wraps`
 
         @functools.wraps(run)
         def watched(thread: Value) -> Value:
-            site = self.runs.pop(id(thread), None)
-            return run(thread) if site is None else site.gated(run, thread)
+            return self.runs.pop(id(thread), run)(thread)
 
         self.recorder.passed_by.add(watched)
         owner.run = watched  # type: ignore[attr-defined]
+        return run
 
     def note_process(self, process: Value, site: Site) -> None:
         """What is sent is all that is seen of a process; more of it, where it is forked, by `offspring`."""
@@ -187,8 +184,9 @@ class Workers:
             if site.id in self.batches:
                 site.current = self.batches[site.id].mix(site.most_inside)
         for site in list(self.recorder.sites.values()):
-            if site.current is None and site.within in self.batches:
-                site.current = self.recorder.sites[site.within].current
+            around = [self.recorder.sites[owner] for owner in site.around if owner in self.batches]
+            if site.current is None and around:
+                site.current = around[0].current
             if site.current is None and site.processes > 1:
                 site.current = {"backend": "processes", "processes": site.processes, "threads_per_process": 1}
 
