@@ -184,9 +184,10 @@ class Workers:
             if site.id in self.batches:
                 site.current = self.batches[site.id].mix(site.most_inside)
         for site in list(self.recorder.sites.values()):
-            around = [self.recorder.sites[owner] for owner in site.around if owner in self.batches]
-            if site.current is None and around:
-                site.current = around[0].current
+            around = [self.recorder.sites[owner] for owner in sorted(site.around & self.recorder.sites.keys())]
+            mixes = [each.current for each in around if each.where["kind"] == "pool" and each.current is not None]
+            if site.current is None and mixes:
+                site.current = mixes[0]
             if site.current is None and site.processes > 1:
                 site.current = {"backend": "processes", "processes": site.processes, "threads_per_process": 1}
 

@@ -251,8 +251,8 @@ def _cost(trial: Trial, *, weighed: bool) -> tuple[int, ...]:
 def _answer(choice: _Choice, trials: Sequence[Trial], machine: Machine) -> Recommendation:
     site, base, best = choice.site, choice.base, choice.best
     limit = limit_of(site, best, trials, machine, choice.calls)
-    fewer = best.mix.workers < base.mix.workers
-    if (fewer or base.mix == SERIAL) and not choice.pays and starved(site, trials, machine):
+    idle = base.mix != SERIAL and best.mix.workers < machine.cores  # would leave cores to others that had them now
+    if (idle or (base.mix == SERIAL and not choice.pays)) and starved(site, trials, machine):
         why = "other programs kept the CPUs busy during the trials, so they do not show what more workers bring"
         return stay(base.mix, why, measured=True, decided=False, limit="noise")
     if best.mix == base.mix:

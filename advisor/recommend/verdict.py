@@ -163,7 +163,7 @@ def _script_gain(entry: SiteAdvice) -> float:
         return 0.0
     if not advice.decided and entry.trials:  # what two workers could bring must not hide behind a smaller, sure gain
         return amdahl(entry.site.share, OPEN_GAIN)
-    return advice.script_speedup.value if advice.decided else 0.0
+    return max(advice.script_speedup.value, 1.0) if advice.decided else 0.0  # as fast on fewer workers is no loss
 
 
 def _digits(value: float) -> str:

@@ -125,6 +125,23 @@ def test_a_call_in_the_loop_of_worker_threads_has_their_mix(tmp_path: Path) -> N
         assert run.output() == "190\n"
 
 
+def test_a_call_inside_the_tasks_of_a_pool_has_the_mix_of_the_pool(tmp_path: Path) -> None:
+    source = """
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+        lock, total = threading.Lock(), []
+        def add(k):
+            total.append(k)
+        def work(k):
+            with lock:
+                add(k)  # hot
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(work, range(9)))
+    """
+    with staged(tmp_path, source) as run:
+        assert (run.site("add").calls, run.site("add").current) == (9, threads(3))
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_each_process_of_a_list_is_a_task(tmp_path: Path, method: str) -> None:
     source = f"""

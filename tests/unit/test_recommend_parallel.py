@@ -17,7 +17,7 @@ from advisor.model.target import ScriptExit
 from advisor.model.trial import SERIAL, WorkerMix
 from advisor.recommend.balance import recommend
 from advisor.recommend.parallel import explained, with_findings, with_lock
-from advisor.recommend.verdict import verdict
+from advisor.recommend.verdict import best_site, verdict
 
 CONVOY = Convoy(
     lock="self.lock", file="/u/a.py", line=22, function="Store.add", threads=8, wait_s=8.0, share=0.8, queue_s=1.6
@@ -133,6 +133,20 @@ def test_fewer_workers_that_gain_no_speed_are_not_called_faster() -> None:
     pool = site(Ledger(lock=1.0), recorded=recorded(kind="pool", current=threads(8)))
     text = verdict([SiteAdvice(site=pool, recommendation=recommendation(SERIAL, 0.99, 0.99))], "s1", ScriptExit())
     assert "from 8 threads to serial: as fast (0.99x) with fewer workers" in text
+
+
+def test_a_pool_that_needs_fewer_workers_is_spoken_of_before_a_pause_inside_it() -> None:
+    pool = site(Ledger(lock=1.0), recorded=recorded(kind="pool", current=threads(8)))
+    fewer = SiteAdvice(site=pool, trials=(trial(SERIAL, 3.0),), recommendation=recommendation(SERIAL, 0.99, 0.99))
+    pause = SiteAdvice(site=site(Ledger(sleep=1.0), id="s2"), recommendation=recommendation(SERIAL, 1.0, 1.0))
+    assert best_site([pause, fewer]) == "s1"
+
+
+def test_processes_that_got_no_cpus_are_not_given_up_for_serial() -> None:
+    pool = site(Ledger(python=1.0), recorded=recorded(kind="pool", current=processes(2)))
+    starved = [trial(SERIAL, 3.0, cpu_s=3.0), trial(processes(2), 4.0, cpu_s=3.1)]
+    told = recommend(pool, starved, machine(), script_wall_s=3.2)
+    assert (told.mix, told.decided, told.limit) == (processes(2), False, "noise")
 
 
 def test_where_todays_mix_cannot_be_tried_nothing_is_measured_against_serial() -> None:
