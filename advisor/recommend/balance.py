@@ -33,6 +33,8 @@ CHANCE = 0.26
 GIL_SLACK = 0.25
 """How far a measured gain may be above the GIL's limit before few repeats of it are put down to chance, times the part
 of a task that is not Python code: of pure Python, threads gain nothing at all."""
+GIL_BOUND = 0.5
+"""Part of a task that is Python code from which on threads do not stand in for processes."""
 MANY_REPEATS = 6
 """Three in a row happen by chance once in twenty times, and several mixes are compared; six do once in a thousand."""
 CLEARLY_HIGH = 1.3
@@ -70,10 +72,13 @@ class _Choice:
 
     @property
     def leaner(self) -> bool:
-        """At most half the workers of today's pool, of no harder kind, and no slower: memory and switches saved."""
+        """At most half the workers of today's pool, and no slower: memory and switches saved for nothing.
+
+        Processes in place of threads are no saving by themselves: they must be faster at least.
+        """
         few = 2 * self.best.mix.workers <= self.base.mix.workers
-        easier = PREFERENCE[self.best.mix.backend] <= PREFERENCE[self.base.mix.backend]
-        return few and easier and self.speedup.value >= 1 - WITHIN
+        harder = PREFERENCE[self.best.mix.backend] > PREFERENCE[self.base.mix.backend]
+        return few and self.speedup.value >= (1 + WITHIN if harder else 1 - WITHIN)
 
     @property
     def shown(self) -> bool:
@@ -252,7 +257,8 @@ def _answer(choice: _Choice, trials: Sequence[Trial], machine: Machine) -> Recom
     site, base, best = choice.site, choice.base, choice.best
     limit = limit_of(site, best, trials, machine, choice.calls)
     idle = base.mix != SERIAL and best.mix.workers < machine.cores  # would leave cores to others that had them now
-    if (idle or (base.mix == SERIAL and not choice.pays)) and starved(site, trials, machine):
+    gated = base.mix.processes == 1 and nature_of(site.ledger).get("python", 0.0) >= GIL_BOUND  # or serial
+    if (idle or ((gated or base.mix == SERIAL) and not choice.pays)) and starved(site, trials, machine):
         why = "other programs kept the CPUs busy during the trials, so they do not show what more workers bring"
         return stay(base.mix, why, measured=True, decided=False, limit="noise")
     if best.mix == base.mix:

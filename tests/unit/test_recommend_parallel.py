@@ -149,6 +149,13 @@ def test_processes_that_got_no_cpus_are_not_given_up_for_serial() -> None:
     assert (told.mix, told.decided, told.limit) == (processes(2), False, "noise")
 
 
+def test_threads_held_back_by_the_gil_are_not_kept_because_processes_got_no_cpus() -> None:
+    pool = site(Ledger(python=0.3, gil=0.7), recorded=recorded(kind="pool", current=threads(8)))
+    starved = [trial(SERIAL, 3.0, cpu_s=3.0), trial(threads(8), 3.0, cpu_s=3.0), trial(processes(2), 3.2, cpu_s=3.1)]
+    told = recommend(pool, starved, machine(), script_wall_s=3.2)
+    assert (told.mix, told.decided) == (threads(8), False)
+
+
 def test_where_todays_mix_cannot_be_tried_nothing_is_measured_against_serial() -> None:
     pool = site(Ledger(python=1.0), recorded=recorded(kind="pool", current=processes(6)))
     trials = [trial(SERIAL, 3.0), trial(threads(2), 3.0), failed_trial(processes(6), "failed", "RuntimeError: a queue")]
