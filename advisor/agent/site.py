@@ -146,7 +146,7 @@ class Site:
         outermost = thread not in self.inside
         self.inside.add(thread)
         self.most_inside = max(self.most_inside, len(self.inside))
-        if stack:
+        if stack and stack[-1].owner not in self.around:
             self.around.update(notes.owner for notes in stack)
         stack.append(self.notes)
         left_s = recorder.allowance.left_s

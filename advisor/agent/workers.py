@@ -134,6 +134,8 @@ class Workers:
 
     def site(self, place: Place, function: Function) -> Site:
         """The site of kind "pool" for workers made at `place` that run `function`."""
+        while isinstance(function, functools.partial):
+            function = function.func
         name = getattr(function, "__qualname__", None) or type(function).__name__
         file, line, scope = place
         key = (file, line, name)

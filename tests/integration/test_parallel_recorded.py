@@ -27,6 +27,25 @@ def test_each_thread_of_a_list_is_a_task(tmp_path: Path) -> None:
         assert run.run("fetch", THREADS, tasks=6).outcome == "ok"
 
 
+def test_what_a_thread_is_given_may_be_a_method_or_a_partial(tmp_path: Path) -> None:
+    source = """
+        import functools, threading, time
+        class Store:
+            def add(self, k):
+                time.sleep(0.02)
+        store = Store()
+        def work(j, k):
+            time.sleep(0.02)
+        for target in (store.add, functools.partial(work, 1)):
+            threads = [threading.Thread(target=target, args=(k,)) for k in range(3)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+    """
+    with staged(tmp_path, source) as run:
+        assert (run.site("Store.add").calls, run.site("Store.add").current) == (3, threads(3))
+        assert (run.site("work").calls, run.site("work").callee_line) == (3, 8)
+
+
 def test_threads_one_after_the_other_are_serial(tmp_path: Path) -> None:
     source = """
         import threading
