@@ -43,7 +43,7 @@ def test_what_a_thread_is_given_may_be_a_method_or_a_partial(tmp_path: Path) -> 
     """
     with staged(tmp_path, source) as run:
         assert (run.site("Store.add").calls, run.site("Store.add").current) == (3, threads(3))
-        assert (run.site("work").calls, run.site("work").callee_line) == (3, 8)
+        assert (run.site("work").calls, run.site("work").callee_line) == (3, 7)
 
 
 def test_threads_one_after_the_other_are_serial(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-BUDGET_S = "4"
+BUDGET_S = "6"
 TIMEOUT_S = 80
-"""Two runs of about a second and trials of four, on a machine that is busy with other things."""
+"""Two runs of about a second and trials of six, on a machine that is busy with other things."""
 
 
 def advice_on(source: str, folder: Path, environment: dict[str, str], *, budget_s: str = BUDGET_S) -> dict[str, Any]:

@@ -14,15 +14,15 @@ def test_a_list_of_threads_that_wait_could_be_longer(tmp_path: Path, environment
     source = """\
         import threading, time
         def fetch(k):
-            time.sleep(0.1)
-        for start in range(0, 24, 3):
+            time.sleep(0.04)
+        for start in range(0, 60, 3):
             threads = [threading.Thread(target=fetch, args=(start + k,)) for k in range(3)]
             for thread in threads: thread.start()
             for thread in threads: thread.join()
         """
     advice = advice_on(source, tmp_path, environment)
     site = spoken_of(advice)
-    assert (site["callee"], site["line"], site["kind"], site["calls"]) == ("fetch", 5, "pool", 24)
+    assert (site["callee"], site["line"], site["kind"], site["calls"]) == ("fetch", 5, "pool", 60)
     assert today(site) == ("threads", 1, 3)
     assert site["recommendation"]["backend"] == "threads"
     assert site["recommendation"]["threads_per_process"] > 3
@@ -159,14 +159,14 @@ def test_joblib_is_seen_whatever_its_backend(
         import time
         from joblib import Parallel, delayed
         def fetch(k):
-            time.sleep(0.1)
+            time.sleep(0.04)
             return k
         if __name__ == "__main__":
-            print(sum(Parallel({how})(delayed(fetch)(k) for k in range(24))))
+            print(sum(Parallel({how})(delayed(fetch)(k) for k in range(60))))
         """
     advice = advice_on(source, tmp_path, environment)
     site = spoken_of(advice)
-    assert (site["callee"], site["line"], site["kind"], site["calls"]) == ("fetch", 7, "pool", 24)
+    assert (site["callee"], site["line"], site["kind"], site["calls"]) == ("fetch", 7, "pool", 60)
     assert today(site) == mix
     assert site["recommendation"]["measured"] is True
     workers = site["recommendation"]["processes"] * site["recommendation"]["threads_per_process"]
