@@ -6,6 +6,7 @@ import concurrent.futures
 import concurrent.futures.process
 import concurrent.futures.thread
 import contextlib
+import contextvars
 import functools
 import inspect
 import multiprocessing.pool
@@ -15,8 +16,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
-
-from .site import Gate
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -94,22 +93,29 @@ class Pools:
 
     def site(self, bound: Arguments, caller: FrameType | None) -> Site | None:
         """The site of this submission, or None where none of the user's code is on the stack."""
-        while caller is not None and not self.is_own(caller.f_code.co_filename):
-            caller = caller.f_back
-        if caller is None:
-            return None
         pool, function = bound.args[0], _function(bound)
+        if type(function).__module__.partition(".")[0] == "joblib":  # a batch of its own, whose tasks are recorded
+            return None
         name = getattr(function, "__qualname__", None) or type(function).__name__
-        key = (caller.f_code.co_filename, caller.f_lineno or 0, name)
-        if key not in self.sites:
-            self.sites[key] = self.new_site(caller, name)
-        site = self.sites[key]
-        site.current = _mix(pool, site.current)
+        site = self.site_at(caller, name)
+        if site is not None:
+            site.current = _mix(pool, site.current)
         return site
 
-    def new_site(self, frame: FrameType, name: str) -> Site:
-        """The site of kind "pool" where `frame` stands now."""
-        line = frame.f_lineno or 0
+    def site_at(self, caller: FrameType | None, name: str, line: int | None = None) -> Site | None:
+        """The site of tasks called `name` at the user's code nearest to `caller`, in its `line` if not where it is."""
+        while caller is not None and not self.is_own(caller.f_code.co_filename):
+            caller, line = caller.f_back, None
+        if caller is None:
+            return None
+        line = line or caller.f_lineno or 0
+        key = (caller.f_code.co_filename, line, name)
+        if key not in self.sites:
+            self.sites[key] = self.new_site(caller, name, line)
+        return self.sites[key]
+
+    def new_site(self, frame: FrameType, name: str, line: int) -> Site:
+        """The site of kind "pool" in the scope of `frame`."""
         return self.recorder.new_site(
             file=os.path.abspath(frame.f_code.co_filename),
             line=line,
@@ -128,13 +134,24 @@ def _name_of_function(bound: Arguments) -> str:
 
 
 def _function(bound: Arguments) -> Function:
+    """What the user wants to be run: `asyncio.to_thread` wraps it into the context of its task."""
     function: Function = bound.arguments[_name_of_function(bound)]
-    return function
+    if not isinstance(function, functools.partial) or not function.args:
+        return function
+    wrapped: Function = function.args[0]
+    return wrapped if type(getattr(function.func, "__self__", None)) is contextvars.Context else function
 
 
 def _run_recorded(site: Site, bound: Arguments) -> None:
     """Tasks that run in this process run through the recorder."""
-    bound.arguments[_name_of_function(bound)] = Gate(site.gated, _function(bound))
+    handed = bound.arguments[_name_of_function(bound)]
+    function = _function(bound)
+    if function is handed:
+        bound.arguments[_name_of_function(bound)] = site.gate(function)
+    else:  # what `asyncio.to_thread` hands over still runs in the context of its task
+        bound.arguments[_name_of_function(bound)] = functools.partial(
+            handed.func, site.gate(function), *handed.args[1:], **handed.keywords
+        )
 
 
 def _by_kind(noted: Before) -> Before:

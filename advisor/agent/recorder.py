@@ -91,8 +91,8 @@ class Recorder:
             self.charge(owners, kind, detail)
 
     def charge(self, owners: list[str], kind: str, detail: str) -> None:
-        """An effect of a forked worker belongs to the sites under way at its start, and to all pools of processes."""
+        """An effect of a forked worker belongs to the sites under way at its start, and to all that processes run."""
         for site in self.sites.values():
             pooled = site.current is not None and site.current["backend"] == "processes"
-            if site.id in owners or (pooled and site.where["kind"] == "pool"):
+            if site.id in owners or site.processes or (pooled and site.where["kind"] == "pool"):
                 site.notes.add(kind, detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .recorder import Allowance
 from .site import WITNESS_CALLS
 from .witness import Marks, Witness
 
@@ -11,17 +12,20 @@ if TYPE_CHECKING:
     from .site import Site
     from .stage import Stage
 
+_LOOKING_S = 2.0  # for all looks together
+
 
 def run_witness(site: Site, order: dict[str, Any], stage: Stage) -> dict[str, Any]:  # noqa: ARG001  # as all orders are
     """Names of what the calls changed, added to, set by key and read, as a recorded site has them."""
     lock = stage.lock(forks=False)
     if lock is not None:
         lock.close_files()
-    marks = Marks()
+    marks, looking = Marks(), Allowance(_LOOKING_S)
     try:
         for task in site.sample.tasks[:WITNESS_CALLS]:
             function, args, kwargs = task.load()
-            witness = Witness(function, args, kwargs, stage.effects.open_files, stage.is_own)
+            files = stage.effects.open_files
+            witness = Witness(function, args, kwargs, open_files=files, is_own=stage.is_own, looking=looking)
             marks.begin(witness)
             function(*args, **kwargs)
             marks.judge(witness)

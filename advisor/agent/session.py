@@ -18,9 +18,12 @@ from . import pools
 from .counts import Counts
 from .effects import Effects
 from .instrument import Instrumenter
+from .joblibs import Joblib
+from .offspring import Offspring
 from .openfiles import shared_writable_files
 from .recorder import Recorder
 from .stage import Channel, Stage
+from .workers import Workers
 
 if TYPE_CHECKING:
     from .site import Site
@@ -42,8 +45,14 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
         loops.setdefault(plan["file"], []).append(plan)
     instrumenter = Instrumenter(_by_file(config["hot"]), recorder.new_site, loops, recorder.new_turns)
     instrumenter.install()
-    pools.Pools(recorder, is_own).install()
-    os.register_at_fork(after_in_child=lambda: _in_forked_child(recorder, channel))
+    own_pools = pools.Pools(recorder, is_own)
+    own_pools.install()
+    Joblib(own_pools, instrumenter).install()
+    offspring = Offspring(recorder)
+    offspring.install()
+    workers = Workers(recorder, is_own, offspring)
+    workers.install()
+    os.register_at_fork(after_in_child=lambda: _in_forked_child(recorder, channel, offspring))
     counts = Counts(config["counts_s"], config["counts_cost_s"])
     began = time.perf_counter()
     counts.start()
@@ -54,7 +63,9 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
         error = raised
     _wait_for_threads()
     counts.stop()
+    offspring.gather()
     recorder.stop()
+    workers.settle()
     wall_s = time.perf_counter() - began
     if channel.send(_recording(recorder, counts, wall_s)):
         effects.reads_refused = config["replay_effects"] == "none"
@@ -90,11 +101,14 @@ def _by_file(hot: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
     return lines
 
 
-def _in_forked_child(recorder: Recorder, channel: Channel) -> None:
-    """In a process of the script's own: record no calls, tell of effects, and do not hold the host's pipe open."""
+def _in_forked_child(recorder: Recorder, channel: Channel, offspring: Offspring) -> None:
+    """In a process of the script's own: keep a few calls, tell of effects, and do not hold the host's pipe open."""
     if recorder.recording:
         recorder.recording = False
         recorder.effects.in_forked_child()
+        offspring.in_forked_child()
+    elif recorder.effects.mode == "relay":  # a child's child
+        offspring.in_forked_child()
     channel.close()
 
 
@@ -107,6 +121,8 @@ def _wait_for_threads() -> None:
 
 def _is_busy(thread: threading.Thread) -> bool:
     """False for an idle thread of an executor nobody shut down: it waits for work that will not come."""
+    if type(thread).__name__ == "_ExecutorManagerThread":  # of processes, concurrent.futures' or loky's
+        return thread.is_alive() and bool(getattr(thread, "pending_work_items", None))
     executors = sys.modules.get("concurrent.futures.thread")
     queue = getattr(executors, "_threads_queues", {}).get(thread)
     if queue is None:
@@ -158,6 +174,9 @@ def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
     return {
         **site.where,
         "id": site.id,
+        "in_loop": site.where["in_loop"] or site.loop.calls > 1,  # each task of an event loop makes one of them
+        "loop_calls": site.loop.calls,
+        "loop_waiting": site.loop.waiting,
         "callee_file": os.path.abspath(code.co_filename) if code else None,
         "callee_line": code.co_firstlineno if code else None,
         "callee_name": code.co_qualname if code else None,

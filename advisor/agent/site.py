@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .digest import digest
 from .effects import Notes
+from .eventloop import LoopWaits
 from .openfiles import written_bytes
 from .sample import Sample, Task, is_immutable
 from .tally import PERIOD, Tally
@@ -79,6 +80,9 @@ class Site:
         self.mapped: Site | None = None
         self.draws = False
         self.rows: Rows | None = None
+        self.loop = LoopWaits()
+        self.processes = 0  # forked by the script that make such calls
+        self.around: set[str] = set()  # the sites of recorded calls around these, a thread's target among them
 
     @property
     def mean_s(self) -> float:
@@ -116,6 +120,20 @@ class Site:
             return function(*args, **kwargs)
         return self.call(self.count(), function, *args, **kwargs)
 
+    def handed(self, parents: list[Notes], function: Function, /, *args: Value, **kwargs: Value) -> Value:
+        """As `gated`, in a thread that works for the calls with the notes `parents`: its effects are theirs too."""
+        stack = self.recorder.effects.stack()
+        stack[:0] = parents
+        try:
+            return self.gated(function, *args, **kwargs)
+        finally:
+            del stack[: len(parents)]
+
+    def gate(self, function: Function, parents: list[Notes] | None = None) -> Function:
+        """`function` to be run by another thread, for the recorded calls that are under way in this one (`parents`)."""
+        parents = list(self.recorder.effects.stack()) if parents is None else parents
+        return Gate(functools.partial(self.handed, parents) if parents else self.gated, function)
+
     def count(self) -> int:
         """Count one call; its number."""
         index = self.tally.count()
@@ -140,6 +158,8 @@ class Site:
         outermost = thread not in self.inside
         self.inside.add(thread)
         self.most_inside = max(self.most_inside, len(self.inside))
+        if stack and stack[-1].owner not in self.around:
+            self.around.update(notes.owner for notes in stack)
         stack.append(self.notes)
         left_s = recorder.allowance.left_s
         began = time.perf_counter()
@@ -154,6 +174,7 @@ class Site:
             if outermost:
                 self.traced_s += took_s * self.tally.period
                 self.inside.discard(thread)
+                self.loop.look()
             stack.pop()
             if witness is not None or written is not None:
                 self.look_at_writes(witness, written)

@@ -26,6 +26,7 @@ _NODES_A_SECOND = 300_000  # containers and objects that a digest walks over
 _MOST_KEYS = 3  # keys spelt out
 _LEVELS = 2  # an object, its attributes, and what these hold
 _ROWS = (list, collections.deque, bytearray)
+_QUEUE_MODULES = frozenset({"queue", "_queue"})
 _DRAWN = object()
 _NO_OBJECTS = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType, io.IOBase)
 
@@ -61,6 +62,8 @@ class Snapshot:
             self.parts = {name: Snapshot(item, ends, levels - 1) for name, item in attributes}
         elif self.kind == "value":
             self.whole = self.mark(value)
+        elif self.kind == "queue":
+            self.size = value.qsize()
         else:
             self.size = len(value)
             few = list(islice(value, _MOST_PARTS))
@@ -83,6 +86,9 @@ class Snapshot:
                 yield Change(f"{RANDOM}{path}" if _is_generator(value) else path, "changed", frozenset())
         elif _kind_of(value) != self.kind:  # another thing stands there now
             yield Change(path, "changed", frozenset())
+        elif self.kind == "queue":  # made to be shared by threads, which draw from it meanwhile
+            if value.qsize() > self.size:
+                yield Change(path, "grown", frozenset())
         elif self.kind == "object":
             yield from self._attribute_changes(dict(vars(value)), path)
         else:
@@ -119,6 +125,8 @@ class Snapshot:
 
 def _kind_of(value: Value) -> str:
     """How a value is taken apart; "value" where it is taken whole."""
+    if type(value).__module__ in _QUEUE_MODULES and hasattr(value, "qsize"):
+        return "queue"
     for kind, types_ in (("mapping", dict), ("row", _ROWS), ("set", set)):
         if isinstance(value, types_):
             return kind

@@ -40,6 +40,10 @@ class Tally:
         """The tick just taken was for something else than a call of this site."""
         self._not_calls += self.period
 
+    def add(self, calls: int) -> None:
+        """So many calls were made elsewhere."""
+        self._not_calls -= calls
+
     def slow_down(self) -> bool:
         """Let all but one call in `PERIOD` pass by. False where another thread has done so."""
         if not next(self._may_slow_down, False):

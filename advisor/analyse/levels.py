@@ -100,8 +100,13 @@ def _encloses(outer: Found, inner: Found, stack: int) -> bool:
     """True where `outer` lies further out on a stack; in one frame, a loop lies around what is in its lines."""
     if outer.site.id == inner.site.id:
         return False
-    depths = outer.hits[stack].depth, inner.hits[stack].depth
-    return depths[0] < depths[1] or (depths[0] == depths[1] and _extent(outer.site) > _extent(inner.site))
+    levels = _level(outer, stack), _level(inner, stack)
+    return levels[0] < levels[1] or (levels[0] == levels[1] and _extent(outer.site) > _extent(inner.site))
+
+
+def _level(found: Found, stack: int) -> float:
+    """How far in a site lies: a pool is seen by the frame of its callee, which is around the calls in that frame."""
+    return found.hits[stack].depth - (0.5 if found.site.kind == "pool" else 0.0)
 
 
 def _extent(site: Site) -> int:
@@ -152,6 +157,6 @@ def _parent(summed: Tally, inner: Found, found: Iterable[Found]) -> str | None:
         shared = [stack for stack in inner.hits if stack in outer.hits and _encloses(outer, inner, stack)]
         part_s = summed.thread_s({stack: inner.hits[stack].weight for stack in shared})
         if shared and part_s > NESTED_SHARE * total_s:
-            depth = sum(outer.hits[stack].depth for stack in shared) / len(shared)
+            depth = sum(_level(outer, stack) for stack in shared) / len(shared)
             around.append((depth, -_extent(outer.site), outer.site.id))
     return max(around)[2] if around else None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from advisor.analyse.dependence import carried
 from advisor.analyse.shared import shared_state
+from advisor.analyse.workers import draws_from_queue
 from advisor.model.ledger import Ledger
 from advisor.model.recording import Effect, RecordedSite
 from advisor.model.site import Safety, Workers
@@ -27,6 +28,10 @@ _VARIABLE = re.compile(r"\d+|'[^']*'|\"[^\"]*\"|b'.*|b\".*|0x[0-9a-f]+")
 _OPEN_ALREADY = ", which was open already"
 PAUSE = "it is a pause, not work: wait for the event itself, or share out the calls around it"
 """What is said of a `time.sleep` in a loop."""
+WORKER_LOOP = "each is a worker that takes its tasks from a queue: what it does with one is what could be tried"
+"""What is said of a thread or process whose work is not made of calls."""
+NO_TASKS = (PAUSE, WORKER_LOOP)
+"""Reasons that say nothing of shared state."""
 
 
 def assess(  # noqa: PLR0911  # one way out a judgement
@@ -39,14 +44,12 @@ def assess(  # noqa: PLR0911  # one way out a judgement
     """
     if recorded is None:
         return Safety()
+    if draws_from_queue(recorded):
+        return Safety(status="unsafe", reasons=(WORKER_LOOP,))
     dependent = _dependences(recorded)
     state = shared_state(recorded)
     mutated = tuple(f"the calls change {name}" for name in state.changed)
-    effects = () if replay == "all" else _effects(recorded.effects) + _unseen_traffic(recorded, ledger)
-    if recorded.draws:
-        effects += ("it is given a generator, which it uses up: there is nothing left to run it again with",)
-    if replay == "none" and recorded.safe_requests:
-        effects += (f"it sends requests ({recorded.safe_requests} times), and --replay-effects=none was given",)
+    effects = _outside(recorded, ledger, replay)
     if dependent:
         return Safety(status="dependent", reasons=dependent + effects)
     if _is_apart(recorded) and (mutated or state.in_this_process) and not effects:
@@ -64,6 +67,16 @@ def assess(  # noqa: PLR0911  # one way out a judgement
     if recorded.calls > 1 and recorded.sampled and (recorded.in_loop or recorded.kind == "pool"):
         return Safety(status="safe", reasons=kept, workers=workers)
     return Safety(reasons=kept, workers=workers)
+
+
+def _outside(recorded: RecordedSite, ledger: Ledger, replay: Replay) -> tuple[str, ...]:
+    """Reasons not to run the calls again: what they do outside the script, or use up of what they are given."""
+    effects = () if replay == "all" else _effects(recorded.effects) + _unseen_traffic(recorded, ledger)
+    if recorded.draws:
+        effects += ("it is given a generator, which it uses up: there is nothing left to run it again with",)
+    if replay == "none" and recorded.safe_requests:
+        effects += (f"it sends requests ({recorded.safe_requests} times), and --replay-effects=none was given",)
+    return effects
 
 
 def _is_apart(recorded: RecordedSite) -> bool:
@@ -93,8 +106,16 @@ def _shared_file(effect: Effect, calls: int) -> str:
 
 
 def is_pause(recorded: RecordedSite) -> bool:
-    """True where the user's code calls `time.sleep` itself: it paces a loop or polls, which is no work to share out."""
-    return recorded.kind == "call" and recorded.callee_file is None and recorded.callee.rpartition(".")[2] == "sleep"
+    """True where the user's code calls `time.sleep` itself: it paces a loop or polls, which is no work to share out.
+
+    In a coroutine it keeps all others waiting, which is another matter.
+    """
+    return (
+        recorded.kind == "call"
+        and not recorded.loop_calls
+        and recorded.callee_file is None
+        and recorded.callee.rpartition(".")[2] == "sleep"
+    )
 
 
 def _dependences(recorded: RecordedSite) -> tuple[str, ...]:

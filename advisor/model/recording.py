@@ -41,7 +41,8 @@ class RecordedSite:
     which they use up. `rows` is how often the innermost loop around them began, None where not known.
     `safe_requests` counts HTTP requests that only read. `callee_name` is the qualified name of the callee's code.
     `current` is the pool the script runs the calls on today. `outline` is the loop as a function, where the site is one
-    and its calls are turns.
+    and its calls are turns. `loop_calls` were looked at while they held up an asyncio event loop, and `loop_waiting`
+    tasks were due when such a call returned, on average (None: not known).
     """
 
     id: str
@@ -79,6 +80,8 @@ class RecordedSite:
     effects: tuple[Effect, ...] = ()
     current: WorkerMix | None = None
     outline: Outline | None = None
+    loop_calls: int = 0
+    loop_waiting: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

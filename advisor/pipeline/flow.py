@@ -10,6 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.analyse.convoy import convoys
+from advisor.analyse.dynamic import relocated
+from advisor.analyse.eventloop import blocking
 from advisor.analyse.loops import hot_loops
 from advisor.analyse.sites import build, hot_lines, import_seconds
 from advisor.errors import EXIT_INTERRUPTED, AdvisorError, TargetError
@@ -26,6 +29,7 @@ from advisor.observe.stdin import keep_stdin
 from advisor.observe.target import check_target, own_roots
 from advisor.pipeline.bench import Bench, folder_of
 from advisor.pipeline.stopwatch import Stopwatch
+from advisor.recommend.parallel import explained, with_findings, with_lock
 from advisor.recommend.trust import run_findings, too_short
 from advisor.recommend.verdict import best_site, verdict
 from advisor.record.run import RecordPlan, record
@@ -121,7 +125,7 @@ class _Run:
         stdin = keep_stdin()
         self.progress.step("observe", None)
         with self.stopwatch.step("observe"):
-            observation = observe(self.target, stdin)
+            observation = self.observed(stdin)
         recording, process = self.record(observation, stdin)
         try:
             with self.stopwatch.step("replay"):
@@ -132,6 +136,12 @@ class _Run:
                 process.end()
         self.progress.step("report", None)
         return self.put_together(observation, recording, entries, machine, noise)
+
+    def observed(self, stdin: Stdin) -> Observation:
+        """Run 1, with all of the script's code in its place."""
+        observation = observe(self.target, stdin)
+        script = self.target.script
+        return observation if script is None else relocated(observation, str(Path(script).absolute()))
 
     def record(self, observation: Observation, stdin: Stdin) -> tuple[Recording | None, AgentProcess | None]:
         """Run 2, unless run 1 was interrupted or shows nothing worth recording."""
@@ -157,6 +167,7 @@ class _Run:
     ) -> tuple[tuple[SiteAdvice, ...], Machine]:
         """Every site with its trials and recommendation, and the machine with what the script loaded into it."""
         sites = build(observation, recording, replay=self.options.replay_effects)
+        sites = explained(sites, convoys(observation))
         if self.options.only is not None:
             sites = tuple(site for site in sites if self.options.only in (site.callee, site.function))
         bench = Bench(
@@ -186,8 +197,11 @@ class _Run:
     ) -> Advice:
         """The advice: what was measured, and the sentence for people."""
         import_s = import_seconds(observation)
+        blocked = blocking(observation, recording.sites if recording is not None else ())
+        locks = convoys(observation)
+        entries, loose = with_findings(entries, locks, blocked, machine)
         answers = [entry.recommendation for entry in entries if entry.trials and entry.recommendation is not None]
-        findings = run_findings(observation, import_s=import_s, noise=noise, answers=answers)
+        findings = (*loose, *run_findings(observation, import_s=import_s, noise=noise, answers=answers))
         best = None if too_short(observation) else best_site(entries)
         return Advice(
             advisor_version=metadata.version("advisor"),
@@ -197,7 +211,7 @@ class _Run:
             machine=machine,
             baseline=_baseline(observation, import_s),
             cost=self.stopwatch.cost(runs=1 if recording is None else 2),
-            verdict=verdict(entries, best, observation.exit, findings),
+            verdict=with_lock(verdict(entries, best, observation.exit, findings), locks),
             sites=entries,
             best=best,
             findings=findings,

@@ -33,6 +33,8 @@ CHANCE = 0.26
 GIL_SLACK = 0.25
 """How far a measured gain may be above the GIL's limit before few repeats of it are put down to chance, times the part
 of a task that is not Python code: of pure Python, threads gain nothing at all."""
+GIL_BOUND = 0.5
+"""Part of a task that is Python code from which on threads do not stand in for processes."""
 MANY_REPEATS = 6
 """Three in a row happen by chance once in twenty times, and several mixes are compared; six do once in a thousand."""
 CLEARLY_HIGH = 1.3
@@ -70,9 +72,13 @@ class _Choice:
 
     @property
     def leaner(self) -> bool:
-        """At most half the workers of today's pool, and no slower: memory and switches saved for nothing."""
+        """At most half the workers of today's pool, and no slower: memory and switches saved for nothing.
+
+        Processes in place of threads are no saving by themselves: they must be faster at least.
+        """
         few = 2 * self.best.mix.workers <= self.base.mix.workers
-        return few and self.speedup.value >= 1 - WITHIN
+        harder = PREFERENCE[self.best.mix.backend] > PREFERENCE[self.base.mix.backend]
+        return few and self.speedup.value >= (1 + WITHIN if harder else 1 - WITHIN)
 
     @property
     def shown(self) -> bool:
@@ -110,6 +116,8 @@ def recommend(
         return stay(current_mix(site), why, measured=False, decided=False)
     if base is None:
         return predicted(site, machine, script_wall_s, limits)
+    if base.mix != current_mix(site):
+        return _without_today(site, trials, predicted(site, machine, script_wall_s, limits))
     calls = site.calls or base.tasks
     serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
     ceiling = ceiling_of(serial, min(calls, site.row or calls)) if serial is not None else None
@@ -168,6 +176,15 @@ def _base(site: Site, trials: Sequence[Trial]) -> Trial | None:
     """The trial of what the script does today; serial's where today's mix could not be measured."""
     usable = {trial.mix: trial for trial in trials if trial.ok}
     return usable.get(current_mix(site)) or usable.get(SERIAL)
+
+
+def _without_today(site: Site, trials: Sequence[Trial], told: Recommendation) -> Recommendation:
+    """The prediction, where today's mix could not be tried: what others gain over serial says nothing of it."""
+    today = current_mix(site)
+    if told.mix != today:
+        return told
+    error = next((trial.error for trial in trials if trial.mix == today), None)
+    return replace(told, reason=f"{today} could not be tried here{_told(error)}, so nothing is known to be faster")
 
 
 def _choice(site: Site, base: Trial, trials: Sequence[Trial], machine: Machine, calls: int) -> _Choice:
@@ -241,7 +258,9 @@ def _cost(trial: Trial, *, weighed: bool) -> tuple[int, ...]:
 def _answer(choice: _Choice, trials: Sequence[Trial], machine: Machine) -> Recommendation:
     site, base, best = choice.site, choice.base, choice.best
     limit = limit_of(site, best, trials, machine, choice.calls)
-    if base.mix == SERIAL and not choice.pays and starved(site, trials, machine):
+    idle = base.mix != SERIAL and best.mix.workers < machine.cores  # would leave cores to others that had them now
+    gated = base.mix.processes == 1 and nature_of(site.ledger).get("python", 0.0) >= GIL_BOUND  # or serial
+    if (idle or ((gated or base.mix == SERIAL) and not choice.pays)) and starved(site, trials, machine):
         why = "other programs kept the CPUs busy during the trials, so they do not show what more workers bring"
         return stay(base.mix, why, measured=True, decided=False, limit="noise")
     if best.mix == base.mix:

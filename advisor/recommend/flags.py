@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from advisor.analyse.bound import nature_of
-from advisor.analyse.safety import PAUSE
+from advisor.analyse.safety import NO_TASKS
 from advisor.analyse.shared import is_random
 from advisor.model.advice import Finding, Recommendation, Severity
 from advisor.model.machine import Machine
@@ -67,7 +67,7 @@ def _safety(site: Site) -> Iterable[Finding]:
     match site.safety.status:
         case "dependent":
             yield _finding("ADV301", "warning", f"each call needs the one before it: {told}", reasons=reasons)
-        case "unsafe" if PAUSE not in reasons:
+        case "unsafe" if not set(NO_TASKS).intersection(reasons):
             yield _finding("ADV302", "warning", f"calls change what they share: {told}", reasons=reasons)
         case "withheld":
             message = f"not replayed, because {told}; the advice is predicted, not measured"

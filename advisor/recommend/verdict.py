@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from advisor.model.target import ScriptExit
 from advisor.model.trial import SERIAL, WorkerMix
 from advisor.recommend.balance import FAILURES, current_mix
 
+WORTH_SAYING = 1.05
+"""A speed-up below this is told as none."""
 OPEN_GAIN = 2.0
 """Speed-up granted to a site whose trials settled nothing, to rank it among the others."""
 
@@ -91,16 +94,14 @@ def _of_site(site: Site, advice: Recommendation) -> str:
         return f"Inconclusive: keep {name_of(site)} {_as_is(today)} for now; {advice.reason}."
     if advice.mix == today:
         return _keep(site, advice, today)
-    change = (
-        f"Change {name_of(site)} from {today} to {advice.mix}"
-        if today != SERIAL
-        else f"Run {name_of(site)} on {advice.mix}"
-    )
+    change = _change(site, advice.mix, today)
     if not advice.measured:
         return (
             f"{change}: predicted {factor(advice.speedup)}, the script {_digits(advice.script_speedup.value)}x, "
             f"not measured{_why_not(site)}; {_it(site)}."
         )
+    if advice.speedup.value < WORTH_SAYING:  # advised for its fewer workers
+        return f"{change}: as fast ({_digits(advice.speedup.value)}x) with fewer workers; {_it(site)}."
     gain = f"{factor(advice.speedup)}, the script {_digits(advice.script_speedup.value)}x"
     return f"{change}: {gain}; {_it(site)}.{_into_a_function(site)}"
 
@@ -119,9 +120,26 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
+def _change(site: Site, mix: WorkerMix, today: WorkerMix) -> str:
+    """What to do. Calls that hold up an event loop are handed to workers by the loop."""
+    if today != SERIAL:
+        return f"Change {name_of(site)} from {today} to {mix}"
+    if not _blocks_loop(site):
+        return f"Run {name_of(site)} on {mix}"
+    if mix.backend == "threads":
+        return f"Run {name_of(site)} with asyncio.to_thread, {mix.workers} at a time"
+    return f"Run {name_of(site)} with loop.run_in_executor on {mix}"
+
+
+def _blocks_loop(site: Site) -> bool:
+    return site.recorded is not None and site.recorded.loop_calls > 0
+
+
 def _keep(site: Site, advice: Recommendation, today: WorkerMix) -> str:
     if today != SERIAL:
         return f"Keep {name_of(site)} on {today}: {advice.reason}."
+    if site.callee == EVENT_LOOP:
+        return f"Stay with {name_of(site)}: {advice.reason}."
     match site.safety.status:
         case "dependent":
             why = f"cannot be shared out, as each {'call' if site.recorded else 'turn'} needs the one before"
@@ -155,8 +173,9 @@ def _why_not(site: Site) -> str:
 
 
 def _it(site: Site) -> str:
-    evidence = site.bound.evidence.partition(" (")[0]
-    return f"it {evidence}" if evidence else "what limits it could not be told"
+    evidence = re.sub(r" \(\d+ (samples|calls).*", "", site.bound.evidence)
+    held_up = "it blocks the event loop: " if _blocks_loop(site) else ""
+    return f"{held_up}it {evidence}" if evidence else "what limits it could not be told"
 
 
 def _nothing(findings: Sequence[Finding]) -> str:
@@ -182,7 +201,7 @@ def _script_gain(entry: SiteAdvice) -> float:
         return 0.0
     if not advice.decided and entry.trials:  # what two workers could bring must not hide behind a smaller, sure gain
         return amdahl(entry.site.share, OPEN_GAIN)
-    return advice.script_speedup.value if advice.decided else 0.0
+    return max(advice.script_speedup.value, 1.0) if advice.decided else 0.0  # as fast on fewer workers is no loss
 
 
 def _digits(value: float) -> str:

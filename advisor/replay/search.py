@@ -14,6 +14,9 @@ from advisor.replay.sizing import Sizing
 
 WORTH = 1.05
 """The next larger count is tried while the last step gained, or should gain, this much."""
+PAYS = 1.25
+"""Today's mix, where it is this much better than a smaller one and comes within this of what is expected of it, leaves
+nothing to be found between the two."""
 LEAST_HOPE = 0.1
 """An expectation below this is taken for this: a trial's foreseen length stays finite."""
 WORSE = 0.90
@@ -164,6 +167,8 @@ class Search:
         """Up one ladder while it pays or should pay."""
         last: WorkerMix | None = None
         for mix in ladder:
+            if self.below_today(mix):
+                continue
             if last is not None and not self.worth(last, mix):
                 return
             trial = self.book.get(mix) or self.trial(mix)
@@ -172,6 +177,13 @@ class Search:
             if last is not None and self.gained(last, mix) < WORSE:
                 return
             last = mix
+
+    def below_today(self, mix: WorkerMix) -> bool:
+        """True for fewer workers of today's kind where these pay as expected: the budget is for what lies above."""
+        today = self.plan.current
+        if today is None or mix.backend != today.backend or mix.workers >= today.workers:
+            return False
+        return self.hope(today) >= PAYS * self.hope(mix) and self.speedup(today) >= self.hope(today) / PAYS
 
     def worth(self, last: WorkerMix, larger: WorkerMix) -> bool:
         """True where a larger mix is worth a trial after this one."""

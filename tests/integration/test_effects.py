@@ -127,6 +127,16 @@ FILES = {
         "t = threading.Thread(target=lambda: open(f'out{counter()}', 'w').close())\nt.start()\nt.join()",
         "file-write",
     ),
+    "helper thread of a class": (
+        ("class Helper(threading.Thread):\n    def run(self):\n        open(f'out{counter()}', 'w').close()"),
+        "t = Helper()\nt.start()\nt.join()",
+        "file-write",
+    ),
+    "helper pool": (
+        "from concurrent.futures import ThreadPoolExecutor",
+        "with ThreadPoolExecutor(1) as pool:\n    pool.submit(lambda: open(f'out{counter()}', 'w').close()).result()",
+        "file-write",
+    ),
     "swallowed": (
         "",
         "try:\n    open(f'out{counter()}', 'w').close()\nexcept BaseException:\n    pass",
