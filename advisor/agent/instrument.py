@@ -49,7 +49,7 @@ class _Rewriter(ast.NodeTransformer):
         self.loops = 0
         self.rows: Rows | None = None  # of the innermost loop
 
-    def visit(self, node: ast.AST) -> ast.AST:  # noqa: PLR0911 - one line a kind of node
+    def visit(self, node: ast.AST) -> ast.AST:
         """The node to stand in its place."""
         if isinstance(node, _Scope):
             return self.scope(node)
@@ -59,8 +59,6 @@ class _Rewriter(ast.NodeTransformer):
             return self.turns(node, self.parts(node, node._fields, in_loop=True))
         if isinstance(node, _Comprehension):
             return self.comprehension(node)
-        if isinstance(node, ast.JoinedStr):
-            return node  # positions inside f-strings are not reliable before 3.12
         if isinstance(node, ast.Call):
             return self.call(node)
         return self.generic_visit(node)

@@ -212,7 +212,15 @@ SNIPPETS = {
                     return repr(v)
         result = [kind(v) for v in (P(5), P(1) and 3, [1, 2], {'k': 1})]
     """,
-    "f-strings": "name = 'a'\nresult = f'{name.upper()!r:>{len(name) + 5}} {max(1, 2)}'",
+    "f-strings": """
+        name = 'a'
+        result = f'{name.upper()!r:>{len(name) + 5}} {max(1, 2)}', f'{sum([abs(x) for x in range(-3, 0)])=}'
+        result += (
+            f'''{name.upper()
+            } {[str(x) for x in (1, 2)]}''',
+        )
+        f'{int(name)}'
+    """,
     "global and nonlocal": """
         count = 0
         def bump():
