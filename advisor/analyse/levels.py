@@ -17,6 +17,9 @@ from advisor.model.site import Site
 
 WRAPPED_SHARE = 0.8
 """A loop that spends this part of its time in one call is that call's loop."""
+TINY_TURN_S = 10e-6
+TINY_SHARE = 0.05
+"""In turns shorter than this, calling takes longer than what is called: a call of this share is then what to speak of."""
 ENOUGH_CALLS = 16
 """Calls from which on the loops inside them need not be looked at: there are enough tasks further out."""
 NESTED_SHARE = 0.8
@@ -61,17 +64,20 @@ def the_better_tasks(found: Sequence[Found], summed: Tally) -> list[Found]:
 
 
 def _is_made_by(call: Found, loop: Found, summed: Tally) -> bool:
-    """True for a call that turns of the loop make themselves, and that takes most of their time."""
+    """True for a call that turns of the loop make themselves, and that takes most of their time.
+
+    Or a good part of it, where a turn is over so soon that the making of the call is much of the rest.
+    """
     around = source.loops_around(call.site.file, call.site.line)
     if call.site.file != loop.site.file or not around or around[-1].lineno != loop.site.line:
         return False
-    return _is_most_of(call, loop, summed)
+    return _is_most_of(call, loop, summed, TINY_SHARE if call_s(loop.site) < TINY_TURN_S else WRAPPED_SHARE)
 
 
-def _is_most_of(call: Found, loop: Found, summed: Tally) -> bool:
+def _is_most_of(call: Found, loop: Found, summed: Tally, share: float = WRAPPED_SHARE) -> bool:
     """True for a call inside a loop that takes most of the loop's time."""
     whole_s = summed.thread_s(weights(loop.hits))
-    return _covers(loop, call, summed) and summed.thread_s(weights(call.hits)) >= WRAPPED_SHARE * whole_s
+    return _covers(loop, call, summed) and summed.thread_s(weights(call.hits)) >= share * whole_s
 
 
 def _is_part(call: Site, loop: Site) -> bool:

@@ -13,7 +13,7 @@ from advisor.model.machine import Machine
 from advisor.model.site import Site
 from advisor.model.trial import SERIAL, Backend, Trial, WorkerMix
 from advisor.recommend.limit import ceiling_of, limit_of
-from advisor.recommend.margins import MIN_SCRIPT_GAIN, MIN_SITE_GAIN, of_script, stay
+from advisor.recommend.margins import MIN_SCRIPT_GAIN, MIN_SITE_GAIN, MIN_TINY_GAIN, TINY_TURN_S, of_script, stay
 from advisor.recommend.memory import fits
 from advisor.recommend.prediction import NO_LIMITS, Limits, predicted
 from advisor.recommend.trust import starved
@@ -68,7 +68,13 @@ class _Choice:
     @property
     def pays(self) -> bool:
         """Large enough for the site and for the script."""
-        return self.speedup.value >= MIN_SITE_GAIN and self.script_speedup.value >= MIN_SCRIPT_GAIN
+        return self.speedup.value >= self.least and self.script_speedup.value >= MIN_SCRIPT_GAIN
+
+    @property
+    def least(self) -> float:
+        """The gain that pays for the change."""
+        turns = self.site.kind == "loop" and self.base.job_s(self.calls) < TINY_TURN_S * self.calls
+        return MIN_TINY_GAIN if turns else MIN_SITE_GAIN
 
     @property
     def leaner(self) -> bool:
@@ -302,9 +308,9 @@ def _told(error: str | None) -> str:
 
 def _too_little(choice: _Choice) -> str:
     gain = choice.speedup.value
-    if gain < MIN_SITE_GAIN:
+    if gain < choice.least:
         return (
-            f"the best mix tried, {choice.best.mix}, gains {gain:.2f}x with its start-up, not the {MIN_SITE_GAIN}x a "
+            f"the best mix tried, {choice.best.mix}, gains {gain:.2f}x with its start-up, not the {choice.least}x a "
             "change should bring"
         )
     whole = choice.script_speedup.value

@@ -103,17 +103,18 @@ def _of_site(site: Site, advice: Recommendation) -> str:
     if advice.speedup.value < WORTH_SAYING:  # advised for its fewer workers
         return f"{change}: as fast ({_digits(advice.speedup.value)}x) with fewer workers; {_it(site)}."
     gain = f"{factor(advice.speedup)}, the script {_digits(advice.script_speedup.value)}x"
-    return f"{change}: {gain}; {_it(site)}.{_into_a_function(site)}"
+    return f"{change}: {gain}; {_it(site)}.{_into_a_function(site, advice.mix)}"
 
 
-def _into_a_function(site: Site) -> str:
+def _into_a_function(site: Site, mix: WorkerMix) -> str:
     """What a turn of a loop would be given and give back, were it a function."""
     loop = site.recorded.outline if site.recorded is not None else None
     if loop is None:
         return ""
-    given = f" of {_names(loop.items)}" if loop.items else ""
+    chunked = mix.chunk > 1
+    given = f" of {'a list of ' if chunked else ''}{_names(loop.items)}" if loop.items else ""
     back = f" that gives back what goes into {_names(loop.outs)}" if loop.outs else ""
-    return f" Make a turn of it a function{given}{back} first."
+    return f" Make {f'{mix.chunk:,} turns' if chunked else 'a turn'} of it a function{given}{back} first."
 
 
 def _names(names: Sequence[str]) -> str:

@@ -184,3 +184,11 @@ def test_even_tasks_on_a_machine_that_changed_its_speed_are_not_all_run():
 def test_even_tasks_are_not_all_run():
     found = run_search(Workload(cpu_s=0.1), 400)
     assert max(trial.tasks for trial in found.trials) < 400
+
+
+@pytest.mark.parametrize(("turn_s", "advised"), [(1e-6, SERIAL), (1e-3, PROCESSES)])
+def test_turns_of_a_microsecond_must_gain_more_to_be_handed_out_as_lists(turn_s: float, advised: WorkerMix):
+    calls = round(3.0 / turn_s)
+    trials = [_trial(SERIAL, 3.0, tasks=calls), _trial(PROCESSES, 2.2, tasks=calls)]
+    place = site(PYTHON, calls=calls, kind="loop")
+    assert recommend(place, trials, machine(), script_wall_s=3.2).mix == advised
