@@ -19,7 +19,7 @@ WRAPPED_SHARE = 0.8
 """A loop that spends this part of its time in one call is that call's loop."""
 TINY_TURN_S = 10e-6
 TINY_SHARE = 0.05
-"""In turns shorter than this, calling takes longer than what is called: a call of this share is then what to speak of."""
+"""In turns shorter than this, calling takes longer than what is called: a call of this share is what to speak of."""
 ENOUGH_CALLS = 16
 """Calls from which on the loops inside them need not be looked at: there are enough tasks further out."""
 NESTED_SHARE = 0.8
