@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .site import Site
     from .stage import Stage
 
-_LOOKING_S = 2.0  # for all looks together
+_LOOKING_S = 0.6  # for all looks together
 
 
 def run_witness(site: Site, order: dict[str, Any], stage: Stage) -> dict[str, Any]:  # noqa: ARG001  # as all orders are

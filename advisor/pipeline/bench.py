@@ -90,11 +90,12 @@ class Bench:
         self, sites: Sequence[Site], stage: RemoteStage, progress: Progress, measured: dict[str, SiteAdvice]
     ) -> None:
         """Trials for the sites worth them, the most promising first; what each gives is put into `measured`."""
+        clock = MonotonicClock()
+        began = clock.now()
         chosen = [self.watched(stage, site) for site in choose_sites(sites, self.machine)]
-        left_s = self.budget_s
+        left_s = max(self.budget_s - (clock.now() - began), self.budget_s / 2)
         if chosen:
             progress.step("replay", left_s)
-        clock = MonotonicClock()
         for place, site in enumerate(chosen):
             if not site.safety.replayable:
                 measured[site.id] = self.unmeasured(site, ())
