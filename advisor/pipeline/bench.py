@@ -21,7 +21,6 @@ from advisor.model.trial import SERIAL, WorkerMix
 from advisor.recommend.balance import after_change, current_mix, doubtful, recommend
 from advisor.recommend.flags import site_findings
 from advisor.recommend.margins import stay
-from advisor.recommend.overhead import NATIVE_SHARE
 from advisor.recommend.prediction import Limits
 from advisor.recommend.settle import settled
 from advisor.recommend.trust import representative
@@ -164,8 +163,7 @@ class Bench:
             max_processes=self.limits.processes,
             current=recorded.current,
             row=site.row or 0,
-            native_pools=nature.get("native", 0.0) >= NATIVE_SHARE
-            and any(pool.threads > 1 for pool in self.machine.native_pools),
+            native_pools=any(pool.threads > 1 for pool in self.machine.native_pools),
             waits=waits >= NOTABLE_WAIT,
             uneven=recorded.unevenness is None or recorded.unevenness >= UNEVEN,
             computes=nature.get("python", 0.0) >= NOTABLE_PYTHON,

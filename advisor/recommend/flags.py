@@ -122,8 +122,8 @@ def _outcomes(trials: Sequence[Trial]) -> Iterable[Finding]:
         stood = [asdict(stand) for stand in trial.stacks]
         message = f"{trial.mix} did not finish {trial.tasks} tasks in the time given: {why}{_standing(trial)}"
         yield _finding(
-            "ADV305", "error", message, mix=str(trial.mix), tasks=trial.tasks, mixes=len(hung), cpu_s=trial.cpu_s,
-            stacks=stood,
+            "ADV305", "error" if still else "warning", message, mix=str(trial.mix), tasks=trial.tasks, mixes=len(hung),
+            cpu_s=trial.cpu_s, stacks=stood,
         )  # fmt: skip
 
 

@@ -164,7 +164,8 @@ def _native(site: Site, usable: Sequence[Trial], chosen: Trial, machine: Machine
     pools = [pool for pool in machine.native_pools if pool.threads > 1]
     native = nature_of(site.ledger).get("native", 0.0)
     workers = max([trial.mix.workers for trial in usable], default=1)
-    if not pools or native < NATIVE_SHARE or workers < 2:  # noqa: PLR2004  # one worker shares with nobody
+    limited = any(trial.mix.native_threads for trial in usable)
+    if not pools or not (limited or native >= NATIVE_SHARE) or workers < 2:  # noqa: PLR2004  # one shares with nobody
         return
     pool = max(pools, key=lambda pool: pool.threads)
     unlimited = chosen.mix.workers * pool.threads > machine.cores and not chosen.mix.native_threads
@@ -191,7 +192,7 @@ def _with_one_each(usable: Sequence[Trial], calls: int, library: str) -> str:
         return f"; {native_setting(library)}=1 gives each worker one"
     best = min(limited, key=lambda trial: trial.job_s(calls))
     freely = next((each for each in usable if each.mix == replace(best.mix, native_threads=0)), None)
-    told = f"{serial.job_s(calls) / best.job_s(calls):.2f}x with {native_setting(library)}=1"
+    told = f"{serial.job_s(calls) / best.job_s(calls):.2f}x with {native_setting(library)}=1 (last digits may differ)"
     if freely is not None:
         told = f"{serial.job_s(calls) / freely.job_s(calls):.2f}x as it is, {told}"
     return f"; {replace(best.mix, native_threads=0, chunk=1)} came to {told}"

@@ -23,9 +23,16 @@ def ladders(sizing: Sizing) -> list[list[WorkerMix]]:
         hosts = min(plan.cores, plan.max_processes)
         if plan.waits and plan.computes and hosts > 1:
             rows.append(_hybrids(hosts, _counts(min(plan.max_threads, plan.at_once // hosts), 2)))
-    if plan.native_pools and plan.cores > 1:
-        rows += [[replace(mix, native_threads=1)] for row in rows[:2] for mix in row if mix.workers == plan.cores]
     return [row for row in ([sizing.chunked(mix) for mix in mixes] for mixes in rows) if row]
+
+
+def with_one_native_thread(sizing: Sizing) -> list[WorkerMix]:
+    """As many workers as cores, with libraries kept to one thread in each."""
+    plan = sizing.plan
+    mixes = [WorkerMix(backend="threads", threads_per_process=plan.cores)]
+    mixes += [WorkerMix(backend="processes", processes=plan.cores)] if plan.sendable else []
+    possible = 1 < plan.cores <= min(plan.at_once, plan.max_threads, plan.max_processes)
+    return [sizing.chunked(replace(mix, native_threads=1)) for mix in mixes] if possible else []
 
 
 def between(best: WorkerMix, tried: Iterable[WorkerMix], calls: int) -> list[WorkerMix]:

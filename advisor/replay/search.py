@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from advisor.model.trial import SERIAL, Trial, TrialRequest, WorkerMix
 from advisor.replay.clock import Clock
-from advisor.replay.ladders import between, ladders
+from advisor.replay.ladders import between, ladders, with_one_native_thread
 from advisor.replay.merge import Book
 from advisor.replay.protocol import Plan, Progress, Stage
 from advisor.replay.sizing import Sizing
@@ -30,6 +30,8 @@ COMPARED = 2
 """Best mixes that are repeated, besides serial, the current one and the smallest of the near best ..."""
 HOPELESS = 1.6
 """... but none this much slower than the best in its first trial: DRIFT squared, see `analyse.statistics`."""
+NATIVE_CPUS = 1.2
+"""CPUs that a serial trial keeps busy from which on a library computes on threads of its own."""
 MEMORY_RESERVE = 1.5
 """Kept back for each memory trial, as a multiple of what it should take: it reads /proc meanwhile."""
 
@@ -126,6 +128,9 @@ class Search:
     def look_round(self) -> None:
         """The first rung of threads and of processes, for evidence, then up the ladders that promise most."""
         rows = sorted(ladders(self.sizing), key=lambda ladder: -self.needed(ladder, self.top(ladder)))
+        if self.uses_native_threads():  # before those that let the library start its threads in each worker
+            for mix in with_one_native_thread(self.sizing):
+                self.trial(mix)
         for ladder in rows:
             if ladder[0].backend != "hybrid" and self.book.get(ladder[0]) is None:
                 self.trial(ladder[0])
@@ -134,6 +139,13 @@ class Search:
             if self.promises(ladder, climbed):
                 self.climb(ladder)
                 climbed = max(climbed, self.top(ladder))
+
+    def uses_native_threads(self) -> bool:
+        """True where serial itself keeps more than one CPU busy, and a library with threads of its own is there."""
+        serial = self.book.get(SERIAL)
+        if not self.plan.native_pools or serial is None or not serial.ok:
+            return False
+        return serial.cpu_s >= NATIVE_CPUS * min(serial.wall_s)
 
     def top(self, ladder: Iterable[WorkerMix]) -> float:
         """The best that is expected of a ladder."""

@@ -249,3 +249,24 @@ def test_only_the_calls_of_one_turn_go_side_by_side_where_turns_come_in_order(
     assert site["callee"] == "fetch"
     assert site["recommendation"]["threads_per_process"] * site["recommendation"]["processes"] <= 4
     assert site["recommendation"]["backend"] != "serial"
+
+
+def test_workers_beside_a_library_with_threads_of_its_own_are_tried_with_one_each(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    source = """\
+        import numpy as np
+        def spread(seed):
+            matrix = np.random.default_rng(seed).standard_normal((260, 260))
+            return float(np.linalg.svd(matrix, compute_uv=False)[0])
+        print(round(sum([spread(seed) for seed in range(60)]), 3))
+        """
+    advice = _advice(source, tmp_path, environment, budget_s="5")
+    if advice["machine"]["usable_cpus"] < 2 or all(pool["threads"] < 2 for pool in advice["machine"]["native_pools"]):
+        pytest.skip("NumPy's library has one thread here: there is nothing to share out")
+    site = _spoken_of(advice)
+    assert site["bound"] == "cpu-bound"
+    assert {trial["native_threads"] for trial in site["trials"]} == {0, 1}
+    (told,) = [finding for finding in site["findings"] if finding["code"] == "ADV205"]
+    assert told["evidence"]["setting"].endswith("_NUM_THREADS=1")
+    assert "came to" in told["message"]
