@@ -3,7 +3,7 @@
 BLAS already computes on every core, so that workers on top of it get in its way; kept to one thread, it leaves the
 cores to workers, which use them better.
 
-expect: function=fold_error bound=cpu-bound detail=native backend=threads|processes workers=1c..1c measured=yes findings=ADV205
+expect: function=fold_error bound=cpu-bound detail=native backend=threads|processes workers=1c..1c measured=yes
 """
 
 import numpy as np
