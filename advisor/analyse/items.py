@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from advisor.analyse.names import read_in
+from advisor.analyse.names import read_in, uses_of
 from advisor.analyse.source import Comprehension, Loop
 
 _FETCHERS = frozenset({"pop", "popleft", "get", "get_nowait", "heappop", "next", "readline", "read", "recv"})
@@ -29,21 +29,35 @@ class Head:
     """The head of a loop.
 
     `items` are the names that differ from turn to turn, `once` those that never come twice. `body` is what a turn does,
-    after `skip` statements that fetch the item. `source` is where the items come from.
+    after `skip` statements that fetch the item. `source` is where the items come from. `steps` are items that the body
+    itself moves on, by the same step each turn.
     """
 
     items: tuple[str, ...]
     body: tuple[ast.stmt, ...]
     source: tuple[ast.AST, ...]
     once: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
     skip: int = 0
 
-    def comes_once(self, path: tuple[str, ...], key: tuple[str, ...]) -> bool:
-        """True for an element that only one turn touches: of an index that comes once, or of what is gone through."""
+    def comes_once(self, path: tuple[str, ...], keys: Iterable[tuple[str, ...]]) -> bool:
+        """True for elements that one turn alone touches: all of one index that comes once, or of what is gone over."""
         names = set(self.once)
         if any(".".join(path) == ast.unparse(part) for part in self.source):  # for key in table: table[key] = ...
             names |= set(self.items[:1])
-        return any(ast.dump(ast.Name(id=name, ctx=ast.Load())) in key for name in names)
+        stored = {
+            node.id
+            for part in self.body
+            for node in ast.walk(part)
+            if isinstance(node, ast.Name) and not _is_load(node)
+        }
+        dumps = [ast.dump(ast.Name(id=name, ctx=ast.Load())) for name in names - (stored - set(self.steps))]
+        every = list(keys)
+        return any(all(dump in key for key in every) for dump in dumps)
+
+
+def _is_load(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Load)
 
 
 def head_of(loop: Loop) -> Head:
@@ -99,13 +113,14 @@ def _unique(names: Iterable[str]) -> tuple[str, ...]:
 def _of_while(loop: ast.While) -> Head:
     """A `while` that counts, or works off a queue; any other asks each turn whether there is a next one."""
     if isinstance(loop.test, ast.NamedExpr):  # while chunk := file.read(n)
+        _must_not_be_set(read_in(loop.test.value), loop.body, f"while {ast.unparse(loop.test)}")
         return Head(items=_unique(_targets(loop.test.target)), body=tuple(loop.body), source=(loop.test.value,))
     fetched = _fetched(loop)
     if fetched is not None:
         return fetched
     counted = _counted(loop)
     if counted:
-        return Head(items=counted, body=tuple(loop.body), source=(loop.test,), once=counted)
+        return Head(items=counted, body=tuple(loop.body), source=(loop.test,), once=counted, steps=counted)
     why = f"whether there is a next turn, `while {ast.unparse(loop.test)}`, is not known before the turn has ended"
     raise NoItemsError(why, dependent=True)
 
@@ -121,6 +136,7 @@ def _fetched(loop: ast.While) -> Head | None:
     sources = read_in(first.value)
     if not body:
         return None
+    _must_not_be_set(sources, body, ast.unparse(first))
     nodes = [node for part in body for node in ast.walk(part)]
     done = {node.value for node in nodes if isinstance(node, ast.Attribute) and node.attr == "task_done"}
     fed = next((node for node in nodes if node not in done and _is_path(node, first.value)), None)
@@ -130,6 +146,15 @@ def _fetched(loop: ast.While) -> Head | None:
         why = f"what turns find in `{name}` depends on the turns before them: line {line} uses it, too"
         raise NoItemsError(why, dependent=True)
     return Head(items=_unique(items), body=tuple(body), source=(first.value, loop.test), skip=skip)
+
+
+def _must_not_be_set(read: set[str], body: Iterable[ast.stmt], what: str) -> None:
+    """Raises NoItemsError where a turn sets what the next item is fetched by: `page = get(url); url = page.next`."""
+    for name in sorted(read & uses_of(body).set.keys()):
+        line = uses_of(body).set[name]
+        raise NoItemsError(
+            f"`{name}`, by which the next turn gets its item (`{what}`), is set at line {line}", dependent=True
+        )
 
 
 def _is_fetch(value: ast.expr) -> bool:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from advisor.analyse.flow import MUTATORS
-from advisor.analyse.sums import ADDING, EXTREMES
+from advisor.analyse.sums import EXTREMES
 
 _READ = ("get", "setdefault")
+ADDING = (ast.Add, ast.Sub, ast.BitOr)
+"""What can begin with nothing; a product cannot."""
 
 
 class Keyed:
@@ -23,6 +25,8 @@ class Keyed:
 
     def is_put_together(self) -> bool:
         """True where a turn could begin with an empty one: each element is added to, or made once from its key."""
+        if self.is_mixed():
+            return False
         adds = [node for node in self.stores if self.reads_back(node)]
         if not all(self.adds_one(node) for node in adds):
             return False
@@ -30,6 +34,16 @@ class Keyed:
         if not adds and not self.augmented:
             return not reads or self.is_cache() or all(self.is_after_store(place) for place in reads)
         return not reads
+
+    def is_mixed(self) -> bool:
+        """True where elements are added to in two ways that do not go together: `ema[k] *= 0.9; ema[k] += x`."""
+        sums = (ast.Add, ast.Sub)
+        kinds = {
+            "sum" if isinstance(node.op, sums) else type(node.op).__name__
+            for node in self.nodes
+            if isinstance(node, ast.AugAssign) and any(self.names(part) for part in ast.walk(node.target))
+        }
+        return len(kinds) > 1
 
     # --- the places of the name ---------------------------------------------------------------------
 
@@ -158,17 +172,25 @@ class Keyed:
         return all(self.is_guarded(node) for node in self.stores)
 
     def is_guarded(self, node: ast.AST) -> bool:
-        """True for what only runs where an element was looked for, and not found."""
-        while node in self.parents:
-            node = self.parents[node]
-            if isinstance(node, ast.If) and self.asks(node.test, node.lineno):
-                return True
-            if isinstance(node, ast.ExceptHandler) and "KeyError" in ast.dump(node.type or ast.Constant(value="")):
-                return True
+        """True for what only runs where an element was looked for and not found, and nothing else with it."""
+        child = node
+        while child in self.parents:
+            parent = self.parents[child]
+            if isinstance(parent, ast.If) and self.asks(parent.test, parent.lineno):
+                return all(isinstance(each, ast.Assign | ast.AnnAssign) for each in _branch(parent, child))
+            if isinstance(parent, ast.ExceptHandler) and "KeyError" in ast.dump(parent.type or ast.Constant(value="")):
+                return all(isinstance(each, ast.Assign | ast.AnnAssign) for each in parent.body)
+            child = parent
         return False
 
     def asks(self, test: ast.expr, line: int) -> bool:
-        """True for `k in cache` and, with `y = cache.get(k)` above, for `y is None`."""
+        """True for `k in cache` and, with `y = cache.get(k)` above, for `y is None` and `not y`."""
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            return self.asks(test.operand, line) or self.is_from_element(test.operand, line)
+        if not isinstance(test, ast.Compare) or not all(
+            isinstance(op, ast.In | ast.NotIn | ast.Is | ast.IsNot) for op in test.ops
+        ):
+            return False
         return self.reads(test, line)
 
     def is_after_store(self, place: ast.expr) -> bool:
@@ -179,6 +201,11 @@ class Keyed:
         return any(
             node in self.body and node.lineno < place.lineno and key in self.keys_set(node) for node in self.stores
         )
+
+
+def _branch(node: ast.If, child: ast.AST) -> list[ast.stmt]:
+    """The branch of a fork that `child` stands in."""
+    return node.body if child in node.body else node.orelse
 
 
 def _key_of(value: ast.AST) -> str:

@@ -20,9 +20,12 @@ class Uses:
     set: dict[str, int] = field(default_factory=dict)
 
 
-def uses_of(body: Iterable[ast.stmt], known: Iterable[str] = ()) -> Uses:
-    """What `body` reads and sets; `known` names are set before it begins."""
-    walker = _Walker(set(known))
+def uses_of(body: Iterable[ast.stmt], known: Iterable[str] = (), *, loops_run: bool = False) -> Uses:
+    """What `body` reads and sets; `known` names are set before it begins.
+
+    `loops_run` takes every `for` inside to have at least one turn.
+    """
+    walker = _Walker(set(known), loops_run=loops_run)
     walker.block(body)
     return walker.uses
 
@@ -35,15 +38,21 @@ def read_in(node: ast.AST) -> set[str]:
 
 
 class _Walker:
-    """Goes through statements in order; `sure` are the names set on every way so far."""
+    """Goes through statements in order; `sure` are the names set on every way that led here, None where none does."""
 
-    def __init__(self, sure: set[str]) -> None:
-        self.sure = sure
+    def __init__(self, sure: set[str], *, loops_run: bool = False) -> None:
+        self.sure: set[str] | None = sure
+        self.loops_run = loops_run
+        self.breaks: list[set[str]] = []  # what is sure where the loop under way is left
         self.uses = Uses()
 
     def block(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
             self.run(statement)
+
+    def end(self) -> None:
+        """No way leads on from here."""
+        self.sure = None
 
     def run(self, node: ast.stmt) -> None:  # noqa: C901, PLR0912  # one arm a kind of statement
         match node:
@@ -58,10 +67,18 @@ class _Walker:
                 self.target(node.target)
             case ast.For() | ast.AsyncFor():
                 self.look(node.iter)
-                self.ways([[node.target, *node.body], []], node.orelse)
+                outer, self.breaks = self.breaks, []
+                self.ways([[node.target, *node.body], *([] if self.loops_run else [[]])], node.orelse)
+                self.breaks = outer
             case ast.While():
                 self.look(node.test)
-                self.ways([node.body, []], node.orelse)
+                self.while_loop(node)
+            case ast.Break():
+                self.breaks += [self.sure] if self.sure is not None else []
+                self.end()
+            case ast.Continue() | ast.Return() | ast.Raise():
+                self.children(node)
+                self.end()
             case ast.If():
                 self.look(node.test)
                 self.ways([node.body, node.orelse])
@@ -70,24 +87,14 @@ class _Walker:
                     self.look(item.context_expr)
                     if item.optional_vars is not None:
                         self.target(item.optional_vars)
-                self.block(node.body)
+                swallows = any(_called(item.context_expr) == "suppress" for item in node.items)
+                self.ways([node.body, []]) if swallows else self.block(node.body)
             case ast.Try() | ast.TryStar():
-                before = set(self.sure)
-                self.block([*node.body, *node.orelse])
-                ends = [self.sure]
-                for handler in node.handlers:
-                    self.sure = set(before)
-                    if handler.type is not None:
-                        self.look(handler.type)
-                    if handler.name is not None:
-                        self.name(handler.name, handler.lineno)
-                    self.block(handler.body)
-                    ends.append(self.sure)
-                self.sure = set.intersection(*ends)
-                self.block(node.finalbody)
+                self.try_statement(node)
             case ast.Match():
                 self.look(node.subject)
-                self.ways([*(self._case(case) for case in node.cases), []])
+                every = any(_takes_all(case) for case in node.cases)
+                self.ways([*(self._case(case) for case in node.cases), *([] if every else [[]])])
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 self.look(node)
                 self.name(node.name, node.lineno)
@@ -104,11 +111,37 @@ class _Walker:
     def _case(case: ast.match_case) -> list[ast.AST]:
         return [case.pattern, *([case.guard] if case.guard is not None else []), *case.body]
 
+    def while_loop(self, node: ast.While) -> None:
+        """`while True` is left by `break` alone, so what is sure there is sure afterwards."""
+        outer, self.breaks = self.breaks, []
+        if isinstance(node.test, ast.Constant) and node.test.value:
+            self.block(node.body)
+            self.sure = set.intersection(*self.breaks) if self.breaks else None
+        else:
+            self.ways([node.body, []], node.orelse)
+        self.breaks = outer
+
+    def try_statement(self, node: ast.Try | ast.TryStar) -> None:
+        """The body to its end, or a handler from wherever the body had come to."""
+        before = self.sure
+        self.block([*node.body, *node.orelse])
+        ends = [self.sure]
+        for handler in node.handlers:
+            self.sure = None if before is None else set(before)
+            if handler.type is not None:
+                self.look(handler.type)
+            if handler.name is not None:
+                self.name(handler.name, handler.lineno)
+            self.block(handler.body)
+            ends.append(self.sure)
+        self.meet(ends)
+        self.block(node.finalbody)
+
     def ways(self, bodies: Sequence[Iterable[ast.AST]], after: Iterable[ast.stmt] = ()) -> None:
-        """One of several ways is taken: sure is what all of them set."""
-        before, ends = set(self.sure), []
+        """One of several ways is taken: sure is what all that lead on set."""
+        before, ends = self.sure, list[set[str] | None]()
         for body in bodies:
-            self.sure = set(before)
+            self.sure = None if before is None else set(before)
             for part in body:
                 if isinstance(part, ast.stmt):
                     self.run(part)
@@ -117,8 +150,13 @@ class _Walker:
                 else:
                     self.look(part)
             ends.append(self.sure)
-        self.sure = set.intersection(*ends)
+        self.meet(ends)
         self.block(after)
+
+    def meet(self, ends: Sequence[set[str] | None]) -> None:
+        """Ways come together; those that were left before count no more."""
+        open_ends = [end for end in ends if end is not None]
+        self.sure = set.intersection(*open_ends) if open_ends else None
 
     def target(self, node: ast.expr) -> None:
         """What is assigned to: a name is set, an attribute or an element reads the object it belongs to."""
@@ -133,13 +171,14 @@ class _Walker:
             self.look(node)
 
     def name(self, name: str, line: int) -> None:
-        self.sure.add(name)
+        if self.sure is not None:
+            self.sure.add(name)
         self.uses.set.setdefault(name, line)
 
     def look(self, node: ast.AST) -> None:
         """An expression is evaluated, or a definition stands here: what it reads from outside."""
         if isinstance(node, ast.Name):
-            if node.id not in self.sure:  # of `x += 1` too, whose target reads
+            if self.sure is not None and node.id not in self.sure:  # of `x += 1` too, whose target reads
                 self.uses.exposed.setdefault(node.id, node.lineno)
         elif isinstance(node, ast.NamedExpr):
             self.look(node.value)
@@ -166,10 +205,10 @@ class _Walker:
 
     def comprehension(self, node: Comprehension) -> None:
         """Its variables are its own."""
-        sure = set(self.sure)
+        sure = None if self.sure is None else set(self.sure)
         for part in node.generators:
             self.look(part.iter)
-            self.sure |= {name.id for name in ast.walk(part.target) if isinstance(name, ast.Name)}
+            self.sure = (self.sure or set()) | {name.id for name in ast.walk(part.target) if isinstance(name, ast.Name)}
             for test in part.ifs:
                 self.look(test)
         for value in (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,):
@@ -192,5 +231,16 @@ class _Walker:
             self.look(part)
         inside = uses_of(body, own)
         for name, line in inside.exposed.items():
-            if name not in self.sure and name not in inside.set:
+            if self.sure is not None and name not in self.sure and name not in inside.set:
                 self.uses.exposed.setdefault(name, line)
+
+
+def _called(node: ast.expr) -> str:
+    """The name of the function that an expression calls, "" where it calls none by name."""
+    func = node.func if isinstance(node, ast.Call) else None
+    return getattr(func, "attr", getattr(func, "id", ""))
+
+
+def _takes_all(case: ast.match_case) -> bool:
+    """True for `case _:`."""
+    return isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None and case.guard is None

@@ -15,7 +15,23 @@ def is_sum(name: str, body: Sequence[ast.AST]) -> bool:
         node for part in body for node in ast.walk(part) if isinstance(node, ast.Name) and node.id == name
     ]
     allowed = {id(node) for part in body for each in ast.walk(part) for node in _of_reduction(each, name)}
-    return all(id(node) in allowed for node in used)
+    return all(id(node) in allowed for node in used) and len(_families(name, body)) <= 1
+
+
+def _families(name: str, body: Sequence[ast.AST]) -> set[str]:
+    """The sorts of reduction that `name` takes part in: sums of products cannot be put together."""
+    found: set[str] = set()
+    for node in (each for part in body for each in ast.walk(part)):
+        places = list(_of_reduction(node, name))
+        if not places:
+            continue
+        operation = node.op if isinstance(node, ast.AugAssign) else getattr(getattr(node, "value", None), "op", None)
+        if operation is None:  # max, min, or the larger kept: one sort for each order
+            value = getattr(node, "value", None)
+            found.add(getattr(getattr(value, "func", None), "id", "the larger one kept"))
+        else:
+            found.add("sum" if isinstance(operation, ast.Add | ast.Sub) else type(operation).__name__)
+    return found
 
 
 def _of_reduction(node: ast.AST, name: str) -> Iterable[ast.AST]:
@@ -41,15 +57,45 @@ def _of_assignment(target: ast.expr, value: ast.expr, name: str) -> Iterable[ast
 
 
 def _of_extreme(node: ast.If, name: str) -> Iterable[ast.AST]:
-    """`if best is None or x > best: best = x`, with whatever else is kept of that turn."""
+    """`if best is None or x > best: best = x`, with whatever else is kept of that turn.
+
+    What is kept must be what was compared: `if start >= end: end = stop` carries a state on.
+    """
     tests = node.test.values if isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.Or) else [node.test]
-    sets = [
-        target for each in node.body if isinstance(each, ast.Assign) for outer in each.targets
-        for target in (outer.elts if isinstance(outer, ast.Tuple) else [outer]) if _is(target, name)
-    ]  # fmt: skip
     places = [place for test in tests for place in _compared(test, name)]
-    if len(places) == len(tests) and sets and all(isinstance(each, ast.Assign) for each in node.body):
+    rivals = {ast.dump(part) for test in tests for part in _rivals(test, name)}
+    sets: list[ast.AST] = []
+    for each in node.body:
+        if not isinstance(each, ast.Assign) or len(each.targets) != 1:
+            return
+        for target, value in _pairs(each.targets[0], each.value):
+            if _is(target, name) and ast.dump(value) in rivals:
+                sets.append(target)
+            elif _is(target, name) or _reads_itself(target, value):
+                return
+    if len(places) == len(tests) and sets:
         yield from (*places, *sets)
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """Each target with what it is set to: `best, arg = x, key` are two."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        return list(zip(target.elts, value.elts, strict=True))
+    return [(target, value)]
+
+
+def _reads_itself(target: ast.expr, value: ast.expr) -> bool:
+    names = {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
+    return any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(value))
+
+
+def _rivals(test: ast.expr, name: str) -> list[ast.expr]:
+    """What the name is compared with for order."""
+    if not isinstance(test, ast.Compare) or not all(
+        isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for op in test.ops
+    ):
+        return []
+    return [part for part in (test.left, *test.comparators) if not _is(part, name)]
 
 
 def _compared(test: ast.expr, name: str) -> list[ast.expr]:

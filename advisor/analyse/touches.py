@@ -52,19 +52,41 @@ def _aliases(nodes: Iterable[ast.AST], roots: set[str]) -> Iterator[tuple[str, T
     """Names that stand for an element or a part of an outer object: `row = grid[i]`, `for row in grid`."""
     for node in (each for part in nodes for each in ast.walk(part)):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target, value = node.targets[0], node.value
+            pairs = _pairs(node.targets[0], node.value)
         elif isinstance(node, ast.For):
-            target, value = node.target, node.iter
+            pairs = [(node.target, node.iter)]
         else:
             continue
-        root = value
-        while isinstance(root, ast.Attribute | ast.Subscript):
-            root = root.value
-        known = isinstance(root, ast.Name) and root.id in roots
-        if known and isinstance(target, ast.Name) and target.id not in roots and isinstance(root, ast.Name):
-            inside = {child: part for part in ast.walk(value) for child in ast.iter_child_nodes(part)}
-            place = _climb(root, inside)
-            yield target.id, Touch(path=place.path, how="element", line=node.lineno, key=place.key)
+        for target, value in pairs:
+            root, key = _element_of(value)
+            if root is not None and root.id in roots and isinstance(target, ast.Name) and target.id not in roots:
+                inside = {child: part for part in ast.walk(value) for child in ast.iter_child_nodes(part)}
+                place = _climb(root, inside)
+                yield target.id, Touch(path=place.path, how="element", line=node.lineno, key=place.key or key)
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """`a, b = g[s], g[t]` are two."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        return list(zip(target.elts, value.elts, strict=True))
+    return [(target, value)]
+
+
+def _element_of(value: ast.expr) -> tuple[ast.Name | None, Key]:
+    """The name that an expression takes an element of, and its key: `grid[i]`, `accounts.get(user)`."""
+    key: Key = ()
+    if (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Attribute)
+        and value.func.attr in KEYED
+        and value.args
+    ):
+        key = (ast.dump(value.args[0]),)
+        value = value.func.value
+    root: ast.AST = value
+    while isinstance(root, ast.Attribute | ast.Subscript):
+        root = root.value
+    return (root if isinstance(root, ast.Name) else None), key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +160,16 @@ def _used(place: _Place, parents: Mapping[ast.AST, ast.AST]) -> tuple[How, Key]:
         if name == "heappush" and parent.args[:1] == [place.node]:
             return "add", ()
         if name == "len":
-            return "size", ()
+            return ("size" if _is_only_told(parent, parents) else "read"), ()
     return ("element" if place.key else "read"), ()
+
+
+def _is_only_told(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    """True inside a statement that does nothing but call something with it, as `print(len(out))`."""
+    while not isinstance(node, ast.stmt) and node in parents:
+        node = parents[node]
+    called = getattr(getattr(node, "value", None), "func", None)
+    return isinstance(node, ast.Expr) and getattr(called, "attr", "") not in MUTATORS
 
 
 def _is_load(node: ast.Name) -> bool:

@@ -6,10 +6,12 @@ import ast
 import builtins
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from advisor.analyse import source
 from advisor.analyse.items import Head, NoItemsError, head_of
 from advisor.analyse.keyed import Keyed
+from advisor.analyse.linked import linked_items
 from advisor.analyse.names import Uses, uses_of
 from advisor.analyse.sums import is_sum
 from advisor.analyse.touches import Touch, touches
@@ -18,6 +20,7 @@ from advisor.model.outline import Outline, Refusal, Start
 _OWN_FRAME = frozenset({"locals", "globals", "vars", "dir", "eval", "exec", "super", "__class__", "breakpoint"})
 """What looks at the function it stands in, and would find another one."""
 _VALUE: Start = "value"
+CHANGES = ("add", "set", "sum", "take")
 
 
 def outline(file: str, loop: source.Loop) -> Outline | Refusal:
@@ -80,7 +83,7 @@ def _of_inner_loop(wanted: ast.Break, body: Iterable[ast.AST]) -> bool:
     return any(wanted is node for loop in loops for part in loop.body for node in ast.walk(part))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: it keeps what it has found out
 class _Body:
     """The turns of one loop: its head, and what its body reads and sets."""
 
@@ -91,9 +94,31 @@ class _Body:
 
     @property
     def carried(self) -> dict[str, int]:
-        """Names that a turn reads before it sets them, and sets: what it found there is another turn's."""
+        """Names that a turn reads before it sets them, and sets: what it found there is another turn's.
+
+        A name with no value before the loop was set first in the first turn, and is in the others: inner loops that set
+        it are taken to run.
+        """
         items = set(self.head.items)
-        return {name: line for name, line in self.uses.exposed.items() if name in self.uses.set and name not in items}
+        surely = uses_of(self.head.body, self.head.items, loops_run=True).exposed
+        return {
+            name: line
+            for name, line in self.uses.exposed.items()
+            if name in self.uses.set and name not in items and (name in surely or name in self.set_before)
+        }
+
+    @cached_property
+    def set_before(self) -> set[str]:
+        """Names that have a value when the loop begins, as far as the code above it in its scope tells."""
+        scope = _scope(self.file, self.loop)[0]
+        whole: ast.AST | None = scope if scope is not None else source.tree(self.file)
+        every = [node for node in ast.walk(whole)] if whole is not None else []  # noqa: C416  # walked twice
+        stored = {
+            node.id for node in every
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.lineno < self.loop.lineno
+        }  # fmt: skip
+        shared = {name for node in every if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
+        return stored | shared | {node.arg for node in every if isinstance(node, ast.arg)}
 
     @property
     def sums(self) -> set[str]:
@@ -120,6 +145,12 @@ class _Body:
                 why = f"`{name}`, read at line {line}, is what the turn before set at line {where}"
                 return Refusal(why=why, dependent=True)
         every = self.touched()
+        grown = self.grows_source(every)
+        if grown is not None:
+            return grown
+        linked = linked_items(self.head.body, self.head.items, self.head.source)
+        if linked:
+            return Refusal(why=linked, dependent=True)
         for path, found in every.items():
             why = self.dependence(".".join(path), [*found, *_of_parts(path, every)])
             if why:
@@ -133,18 +164,28 @@ class _Body:
         taken = next((touch for touch in changes if touch.how == "take"), None)
         if taken is not None:
             return f"line {taken.line} takes from `{name}`, or reorders it: the next turn finds what is left"
-        if not changes or all(self.head.comes_once(touch.path, touch.key) for touch in (*changes, *reads)):
+        if not changes or self.head.comes_once(found[0].path, [touch.key for touch in (*changes, *reads)]):
             return ""
         if all(touch.how == "add" for touch in changes):
             return _read_back(name, reads[0], changes[0]) if reads else ""
         if not any(touch.key for touch in changes):
-            return _of_attribute(name, changes, reads)
+            return _of_attribute(name, changes, reads, self.head.body)
         keys = {touch.key for touch in changes}
         read = next((touch for touch in reads if touch.key not in keys), None)
         if read is None and Keyed(name, self.head.body).is_put_together():
             return ""
         read = read or (*reads, *changes)[0]
         return _read_back(name, read, changes[0])
+
+    def grows_source(self, every: dict[tuple[str, ...], list[Touch]]) -> Refusal | None:
+        """A body that changes what the loop goes through makes later turns: `for d in dirs: dirs.append(...)`."""
+        sources = {ast.unparse(part) for part in self.head.source}
+        for path, found in every.items():
+            change = next((touch for touch in found if touch.how in ("add", "take") and not touch.key), None)
+            if change is not None and ".".join(path) in sources:
+                why = f"line {change.line} changes `{'.'.join(path)}`, which the loop goes through: turns make turns"
+                return Refusal(why=why, dependent=True)
+        return None
 
     def items_share(self, every: dict[tuple[str, ...], list[Touch]]) -> Refusal | None:
         """Items changed in place, while the container they come from is read in the same turn."""
@@ -180,9 +221,15 @@ class _Body:
             sent=tuple(fixed) if scope is not None else (),
             accumulators=tuple(sorted(accumulators.items())),
             outs=tuple(sorted(outs)),
+            changes=tuple(sorted(self.changed())),
             skip=self.head.skip,
             owner=owner,
         )
+
+    def changed(self) -> set[str]:
+        """Names of what turns change: a function that they call must not read it."""
+        touched = {path[0] for path, found in self.touched().items() if any(touch.how in CHANGES for touch in found)}
+        return touched | set(self.uses.set)
 
     def collected(self) -> dict[str, Start]:
         """Containers that turns only add to, or set elements of: each turn can begin with an empty one."""
@@ -193,7 +240,7 @@ class _Body:
             for name in names
             if all(path == (name,) for path in found if path[0] == name)
             and not any(
-                self.head.comes_once(each.path, each.key) for each in found[name,] if each.how in ("element", "sum")
+                self.head.comes_once(each.path, [each.key]) for each in found[name,] if each.how in ("element", "sum")
             )
         }
 
@@ -209,11 +256,15 @@ class _Body:
         }
 
 
-def _of_attribute(name: str, changes: Sequence[Touch], reads: Sequence[Touch]) -> str:
-    """An attribute that is set from what stands there; one that is only added to is left to the witnesses."""
-    first = next((touch for touch in changes if touch.how == "set"), None)
-    before = [touch for touch in reads if first is not None and touch.line <= first.line]
-    return _read_back(name, before[0], first) if before and first is not None else ""
+def _of_attribute(name: str, changes: Sequence[Touch], reads: Sequence[Touch], body: Sequence[ast.stmt]) -> str:
+    """An attribute that a turn reads before it surely set it; one that is only added to is left to the witnesses."""
+    sets = [touch for touch in changes if touch.how == "set"]
+    if not sets or not reads:
+        return ""
+    sure = {node.lineno for node in body if isinstance(node, ast.Assign | ast.AnnAssign)}
+    first = min((touch.line for touch in sets if touch.line in sure), default=None)
+    early = next((touch for touch in reads if first is None or touch.line <= first), None)
+    return _read_back(name, early, sets[0]) if early is not None else ""
 
 
 def _start(found: Sequence[Touch]) -> Start:

@@ -17,8 +17,8 @@ class Outline:
     `line` and `column` are the loop statement's, or the comprehension's; `first_line` to `end_line` are its body, after
     `skip` statements that fetch the item. `items` are the names that differ from turn to turn, `fixed` the names that
     all turns read, of which `sent` are no globals and would have to travel to another process. `accumulators` are the
-    names that turns only add to, with what each begins with; `outs` what is used after a turn. `owner` is the class
-    whose private names (`__x`) the body may use, "" where it stands in none.
+    names that turns only add to, with what each begins with; `outs` what is used after a turn, `changes` what it sets.
+    `owner` is the class whose private names (`__x`) the body may use, "" where it stands in none.
     """
 
     file: str
@@ -32,6 +32,7 @@ class Outline:
     sent: tuple[str, ...] = ()
     accumulators: tuple[tuple[str, Start], ...] = ()
     outs: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
     skip: int = 0
     owner: str = ""
 

@@ -122,6 +122,35 @@ INDEPENDENT = {
     ),
 }  # fmt: skip
 
+INDEPENDENT |= {
+    "what cannot be read is passed over": (
+        "v = 0\nfor line in lines:\n    try:\n        v = int(line)\n    except ValueError:\n        continue\n    out.append(v)\n",
+        ("line",), {"out": "empty"}, (), ("out",),
+    ),
+    "an inner loop that sets": (
+        "for x in data:\n    for k in range(9):\n        y = x + k\n    out.append(y)\n", ("x",), {"out": "empty"}, (), ("out",),
+    ),
+    "until it is found": (
+        "y = 0\nfor x in data:\n    while True:\n        y = f(x)\n        if y:\n            break\n    out.append(y)\n",
+        ("x",), {"out": "empty"}, (), ("out",),
+    ),
+    "one way goes on alone": (
+        "y = 0\nfor x in data:\n    if x < 0:\n        continue\n    else:\n        y = x\n    out.append(y)\n",
+        ("x",), {"out": "empty"}, (), ("out",),
+    ),
+    "one way raises": (
+        "y = 0\nfor x in data:\n    if x:\n        y = x\n    else:\n        raise ValueError(x)\n    out.append(y)\n",
+        ("x",), {"out": "empty"}, (), ("out",),
+    ),
+    "every case": (
+        "y = 0\nfor x in data:\n    match x:\n        case 1:\n            y = 2\n        case _:\n            y = 3\n    out.append(y)\n",
+        ("x",), {"out": "empty"}, (), ("out",),
+    ),
+    "a part of an item of another name": (
+        "for body in bodies:\n    body.x = body.x + body.speed * 2\n", ("body",), {}, (), (),
+    ),
+}  # fmt: skip
+
 # name -> (source, words of the reason)
 DEPENDENT = {
     "the result is the next start": ("for i in data:\n    x = (x * 31 + 7) % 1009\n", "`x`, read at line 2"),
@@ -158,6 +187,36 @@ DEPENDENT = {
         "class Walk:\n    def run(self, data):\n        for x in data:\n            self.at = self.at * 2 + x\n", "`self.at`",
     ),
     "weights": ("for b in data:\n    w = w - rate * gradient(w, b)\nrate = 1\n", "`w`, read at line 2"),
+}  # fmt: skip
+
+DEPENDENT |= {
+    "linked items": ("for node in nodes:\n    node.depth = f(node.parent.depth)\n", "`node.parent.depth`, read at line 2"),
+    "linked rows": ("for row in rows:\n    row['t'] = row['before']['t'] + 1\n", "`row['before']['t']`"),
+    "neighbours that come together": ("for a, b in zip(nodes, nodes[1:]):\n    b.v = f(a.v)\n", "`a.v`, read at line 2"),
+    "a list that grows while it is gone through": ("for d in dirs:\n    dirs.append(d + 1)\n", "line 2 changes `dirs`"),
+    "a setting changed now and then": (
+        "for kind, i in lines:\n    if kind:\n        cfg.section = i\n    out.append(cfg.section + i)\n", "`cfg.section` is read",
+    ),
+    "two indices": (
+        "i = 1\nj = 0\nwhile i < n:\n    a[i] = f(a[j])\n    i += 1\n    j += 1\n", "`a`",
+    ),
+    "an index set anew": ("for i in range(9):\n    i = i // 2\n    a[i] = a[i] * 3\n", "`a`"),
+    "pages by what the last one said": (
+        "while url:\n    page = store.get(url)\n    url = page['next']\n    out.append(page)\n", "`url`, by which the next turn",
+    ),
+    "a state in a walrus": ("while x := state:\n    out.append(x)\n    state = f(x)\n", "`state`, by which the next turn"),
+    "a hash by hand": ("for b in blocks:\n    h ^= b\n    h *= 16777619\nprint(h)\n", "`h`, read at line 2"),
+    "a sum that is cut": ("for x in data:\n    t += x\n    t = max(t, 0)\n", "`t`, read at line 2"),
+    "greedy choice": ("for s, e in jobs:\n    if s >= end:\n        end = e\n        n = n + 1\n", "`end`"),
+    "debounced": ("for t in times:\n    if t > until:\n        until = t + 60\n", "`until`"),
+    "a rate by key": (
+        "for t, k in events:\n    if t - last.get(k, 0) > 9:\n        last[k] = t\n        alerts.append(t)\n", "`last`",
+    ),
+    "how many there are decides": ("for x in data:\n    out.append(len(out) + x)\n", "`out`"),
+    "a mean that fades": ("for k, x in data:\n    ema[k] *= 0.9\n    ema[k] += x\n", "`ema`"),
+    "what was read before stays": (
+        "v = 0\nfor x in data:\n    with suppress(ValueError):\n        v = int(x)\n    out.append(v)\n", "`v`",
+    ),
 }  # fmt: skip
 
 NOT_TO_BE_TAKEN_OUT = {
