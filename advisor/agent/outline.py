@@ -135,6 +135,12 @@ def start_of(kind: str, value: Value) -> Callable[[], Value]:
     return _emptied(value)
 
 
+def is_container(value: Value) -> bool:
+    """True for what can be added to piece by piece and put together afterwards; not for a hash or a parser."""
+    known = (list, dict, set, str, bytes, bytearray, tuple, int, float, complex, collections.deque, type(None))
+    return isinstance(value, known) or hasattr(value, "__setitem__")
+
+
 def _emptied(value: Value) -> Callable[[], Value]:
     """A maker of an empty container of the same kind; of the value itself, where it is of none that is known."""
     if isinstance(value, collections.defaultdict):

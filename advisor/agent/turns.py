@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from .outline import Plan, Turn, start_of
+from .outline import Plan, Turn, is_container, start_of
 from .site import Site
 from .witness import VARIABLE
 
@@ -108,6 +108,9 @@ class Turns(Site):
         fixed = {name: _value(frame, name) for name in self.plan["fixed"]}
         if self.turn is None or any(self.turn.fixed[name] is not value for name, value in fixed.items()):
             starts = {name: start_of(kind, _value(frame, name)) for name, kind in self.plan["accumulators"]}
+            for name, kind in self.plan["accumulators"]:
+                if kind != "value" and not is_container(_value(frame, name)):  # a hash is fed in order
+                    self.marks.mutated.add(f"{VARIABLE}{name}")
             self.turn = Turn(self.function, fixed, self.plan["sent"], starts)
         return self.turn
 

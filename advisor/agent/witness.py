@@ -27,7 +27,8 @@ _GLOBAL = "global "
 VARIABLE = "variable "  # begins the name of what a turn of a loop is given
 _HELD_BYTES = 1_000_000  # larger things are not kept alive to be recognised
 _MET = 8  # objects of each argument that are recognised when they come again
-_RECENT_RESULTS = 8
+_RECENT_RESULTS = 4_096
+_RECENT_BYTES = 8_000_000
 _LOOKED_INTO = 8  # items of a result, or of an argument, looked at one by one
 _SMALL_INTS = range(-5, 257)  # CPython keeps one object for each of these
 _SHORT = 3  # empty and short strings, bytes and tuples are often one object
@@ -124,17 +125,24 @@ def _hold(value: object) -> Callable[[], object] | None:
 
 
 class RecentResults:
-    """The last results of a site, to tell whether a later call is given one of them."""
+    """The last results of a site, to tell whether a later call is given one of them.
+
+    Thousands are kept, since a tree or an account may be met again only after many others; large ones few.
+    """
 
     def __init__(self) -> None:
-        self.recent: list[Callable[[], object]] = []
+        self.held: dict[int, tuple[Callable[[], object], int]] = {}  # by identity; the oldest first
+        self.bytes = 0
 
     def are_in(self, args: Arguments, kwargs: Keywords) -> bool:
         """True where an argument, or what lies directly in one, is a result kept."""
-        if not self.recent:
+        if not self.held:
             return False
-        given = {id(value) for value in _one_level(args, kwargs)}
-        return any(id(result) in given for held in self.recent if (result := held()) is not None)
+        for value in _one_level(args, kwargs):
+            kept = self.held.get(id(value))
+            if kept is not None and kept[0]() is value:
+                return True
+        return False
 
     def add(self, result: object, args: Arguments, kwargs: Keywords) -> None:
         """Keep `result`, but nothing of it that the call was given: it made nothing then."""
@@ -144,13 +152,24 @@ class RecentResults:
         if made and (args or kwargs):
             given = {id(value) for value in _one_level(args, kwargs)}
             made = [value for value in made if id(value) not in given]
-        if made:
-            held = [each for value in made[:_RECENT_RESULTS] if (each := _hold(value)) is not None]
-            self.recent = (held + self.recent)[:_RECENT_RESULTS]
+        for value in made[:_LOOKED_INTO]:
+            way = _hold(value)
+            if way is not None:
+                self.keep(id(value), way, 0 if type(way) is weakref.ref else sys.getsizeof(value))
+
+    def keep(self, key: int, way: Callable[[], object], size: int) -> None:
+        """One more; the oldest go where there are too many, or too much memory is kept alive for them."""
+        if key in self.held:
+            self.bytes -= self.held.pop(key)[1]
+        self.held[key] = way, size
+        self.bytes += size
+        while len(self.held) > _RECENT_RESULTS or (self.bytes > _RECENT_BYTES and len(self.held) > 1):
+            self.bytes -= self.held.pop(next(iter(self.held)))[1]
 
     def clear(self) -> None:
         """Let go of all."""
-        self.recent = []
+        self.held = {}
+        self.bytes = 0
 
 
 class Marks:

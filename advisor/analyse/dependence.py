@@ -6,6 +6,7 @@ import ast
 
 from advisor.analyse import source
 from advisor.analyse.flow import Carry, path_of
+from advisor.analyse.linked import linked_items
 from advisor.analyse.methods import Methods, attributes_read
 from advisor.analyse.places import Path
 from advisor.analyse.state import advanced
@@ -24,7 +25,17 @@ def carried(recorded: RecordedSite) -> tuple[str, ...]:
         return ()
     found = Carry(call, loop, _reads(recorded, call, loop), Methods(recorded.file)).run()
     reasons = tuple(f"{name} at line {line} is the result of the call before" for name, line in found)
-    return reasons or advanced(recorded, call, loop)
+    return reasons or _linked(call, loop) or advanced(recorded, call, loop)
+
+
+def _linked(call: ast.Call, loop: source.Loop) -> tuple[str, ...]:
+    """`node.depth = ask(node.parent.depth)`: what the call is given may be what it gave for another item."""
+    if not isinstance(loop, ast.For):
+        return ()
+    items = [node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)]
+    given = [part for argument in (*call.args, *call.keywords) for part in ast.walk(argument)]
+    found = linked_items(loop.body, items, (loop.iter,), given)
+    return (found,) if found else ()
 
 
 def _reads(recorded: RecordedSite, call: ast.Call, loop: source.Loop) -> frozenset[Path]:

@@ -6,12 +6,15 @@ import ast
 from collections.abc import Iterable, Sequence
 
 
-def linked_items(body: Sequence[ast.AST], items: Iterable[str], source: Iterable[ast.AST]) -> str:
+def linked_items(
+    body: Sequence[ast.AST], items: Iterable[str], source: Iterable[ast.AST], given: Sequence[ast.AST] | None = None
+) -> str:
     """Why turns may need each other through links between items, "" where nothing speaks for that.
 
     `node.depth = node.parent.depth + 1`, `row["sum"] = row["before"]["sum"] + x`; and of neighbours that one loop goes
     through together (`for a, b in zip(nodes, nodes[1:])`), `b.sum = a.sum + x`. What stands at the other end of a link
-    is not known from the source; a part of the same name is taken for one of the same kind of thing.
+    is not known from the source; a part of the same name is taken for one of the same kind of thing. `given` are the
+    nodes that the reading must be among (None: any).
     """
     names = set(items)
     together = _is_of_neighbours(source)
@@ -21,6 +24,8 @@ def linked_items(body: Sequence[ast.AST], items: Iterable[str], source: Iterable
             continue
         for load in parts:
             if not isinstance(load.ctx, ast.Load) or _part(load) != _part(store):
+                continue
+            if given is not None and load not in given:
                 continue
             further = _root(load) == _root(store) and ast.dump(load.value) != ast.dump(store.value)
             neighbour = together and _root(load) in names - {_root(store)}

@@ -17,7 +17,7 @@ UNSEEN_NETWORK = 0.05
 """Network waits below this may be name look-ups or another thread's."""
 EFFECTS_NAMED = 3
 """Sorts of effects spelt out in the reasons, each by its first one; the rest is counted."""
-REUSED = 0.5
+REUSED = 0.2
 """Part of the calls that are given an earlier result from which on that is how the loop works, not chance."""
 REUSE_FOLLOWED = 1000
 """Of more calls than this, most may pass the recorder by."""
@@ -123,7 +123,7 @@ def _dependences(recorded: RecordedSite) -> tuple[str, ...]:
 
     A pool's calls are independent of each other, unless each is given what the one before returned.
     """
-    static = carried(recorded) if recorded.kind != "pool" else ()
+    static = (*(carried(recorded) if recorded.kind != "pool" else ()), *_read_by_callees(recorded))
     fed = tuple(f"{name}, which the calls read, is changed between them" for name in recorded.fed)
     if static or fed:
         return static + fed
@@ -131,6 +131,15 @@ def _dependences(recorded: RecordedSite) -> tuple[str, ...]:
     if not recorded.in_loop or recorded.reused_results < max(1.0, REUSED * followed):
         return ()
     return (f"{recorded.reused_results} of {recorded.calls} calls were given the result of an earlier call",)
+
+
+def _read_by_callees(recorded: RecordedSite) -> tuple[str, ...]:
+    """Globals that turns of a loop set, and that functions read which they call."""
+    loop = recorded.outline
+    if loop is None or loop.function != "<module>":
+        return ()
+    shared = sorted(set(loop.changes).intersection(recorded.reads))
+    return tuple(f"`{name}`, which turns set, is read by a function that they call" for name in shared)
 
 
 def _effects(effects: Iterable[Effect]) -> tuple[str, ...]:

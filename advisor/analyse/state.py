@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from advisor.analyse import source
+from advisor.analyse.linked import linked_items
 from advisor.model.recording import RecordedSite
 
 
@@ -13,15 +14,19 @@ def advanced(recorded: RecordedSite, call: ast.Call, loop: source.Loop) -> tuple
     """Reasons why `receiver.method()` on one and the same receiver depends on the call before; empty where it does not.
 
     Only an attribute set from its own old value counts (`self.x = f(self.x)`): a cache or a connection made on first
-    use is not a step of a computation, and a counter can be added up afterwards.
+    use is not a step of a computation, and a counter can be added up afterwards. One set from what stands at the
+    other end of a link (`self.x = self.left.x`) may be another object's, whichever the receiver is.
     """
     method = _method(recorded)
     if method is None or not isinstance(call.func, ast.Attribute) or not method.args.args:
         return ()
     receiver = ast.unparse(call.func.value)
+    me = method.args.args[0].arg
+    linked = linked_items(method.body, (me,), ())
+    if linked:
+        return (linked,)
     if _set_in(loop, receiver):
         return ()
-    me = method.args.args[0].arg
     return tuple(
         f"{recorded.callee} sets {receiver}.{name} at line {line} from what the call before left there"
         for name, line in _advanced_attributes(method, me)

@@ -20,6 +20,38 @@ from advisor.model.site import Safety
 
 # name -> script; the hot line calls `step`, in its last line unless that is said
 DEPENDENT = {
+    "accounts that come again after many others": """
+        def step(value, amount):
+            return value * 1.01 + amount
+        accounts = {u: {"b": 1000.0 + u} for u in range(30)}
+        for u, amount in [((i * 7) % 30, i) for i in range(90)]:
+            account = accounts.get(u)
+            account["b"] = step(account["b"], amount)  # hot
+    """,
+    "a tree walked by parent": """
+        class Node:
+            def __init__(self, parent):
+                self.parent, self.depth = parent, 1000
+        def step(value):
+            return value + 1
+        nodes = [Node(None)]
+        for n in range(60):
+            nodes.append(Node(nodes[n // 2]))
+        for node in nodes[1:]:
+            node.depth = step(node.parent.depth)  # hot
+    """,
+    "cells that read their neighbour": """
+        class Cell:
+            def __init__(self, n):
+                self.value, self.left = 1000.0 + n, None
+            def step(self):
+                self.value = self.left.value * 0.9 + 1
+        cells = [Cell(i) for i in range(20)]
+        for a, b in zip(cells, cells[1:] + cells[:1]):
+            b.left = a
+        for cell in cells:
+            cell.step()  # hot
+    """,
     "weights that the callee reads": """
         W = 1.0
         def step(batch):

@@ -117,6 +117,34 @@ def test_a_counter_in_a_function_that_a_turn_calls_is_found(tmp_path: Path) -> N
         assert (found, "global hits" in why) == ("unsafe", True)
 
 
+def test_what_is_fed_in_order_is_no_sum(tmp_path: Path) -> None:
+    source = """
+        import hashlib
+        digest = hashlib.sha256()
+        for number in range(20):  # turns
+            digest.update(bytes([number]))
+        print(digest.hexdigest())
+    """
+    with staged(tmp_path, source) as run:
+        found, why = status(run)
+        assert found == "unsafe"
+        assert "variable digest" in why
+
+
+def test_what_turns_set_must_not_be_read_by_what_they_call(tmp_path: Path) -> None:
+    source = """
+        def before(j):
+            return rows[j]
+        rows = [3] * 20
+        for i in range(1, 20):  # turns
+            rows[i] = before(i - 1) + 1
+    """
+    with staged(tmp_path, source) as run:
+        found, why = status(run)
+        assert found == "dependent"
+        assert "`rows`" in why
+
+
 def test_items_changed_in_place_keep_turns_in_one_process(tmp_path: Path) -> None:
     source = """
         rows = [[n, 0] for n in range(20)]
