@@ -18,6 +18,8 @@ TAKERS = frozenset({
     "clear", "discard", "get_nowait", "pop", "popitem", "popleft", "remove", "reverse", "rotate", "send", "sort",
 })  # fmt: skip
 """Methods that take from an object, or change its order."""
+TAKING = frozenset({"heappop", "heappushpop", "heapreplace", "next"})
+"""Functions that do so."""
 READERS = frozenset({"copy", "count", "index", "items", "join", "keys", "most_common", "values"})
 """Methods that look at all there is."""
 KEYED = frozenset({"get", "setdefault"})
@@ -123,7 +125,7 @@ def _touch(name: ast.Name, parents: Mapping[ast.AST, ast.AST], alias: Touch | No
     """What is done where `name` stands. Of an alias only what changes it is of interest."""
     place = _climb(name, parents)
     how, key = _called(place, parents) if place.method else _used(place, parents)
-    if place.key and how in ("add", "take"):  # to an element
+    if place.key and how == "add":  # to an element
         how = "sum"
     if alias is None:
         return Touch(path=place.path, how=how, line=name.lineno, key=place.key or key)
@@ -146,7 +148,9 @@ def _called(place: _Place, parents: Mapping[ast.AST, ast.AST]) -> tuple[How, Key
     return ("element" if place.key else "read" if place.method in READERS else "call"), ()
 
 
-def _used(place: _Place, parents: Mapping[ast.AST, ast.AST]) -> tuple[How, Key]:
+def _used(  # noqa: PLR0911  # one way out a form
+    place: _Place, parents: Mapping[ast.AST, ast.AST]
+) -> tuple[How, Key]:
     """The object, or an element of it, stands in an expression or is assigned to."""
     parent, context = parents.get(place.node), getattr(place.node, "ctx", None)
     if isinstance(context, ast.Store):
@@ -159,6 +163,8 @@ def _used(place: _Place, parents: Mapping[ast.AST, ast.AST]) -> tuple[How, Key]:
         name = getattr(parent.func, "attr", getattr(parent.func, "id", ""))
         if name == "heappush" and parent.args[:1] == [place.node]:
             return "add", ()
+        if name in TAKING and parent.args[:1] == [place.node]:
+            return "take", ()
         if name == "len":
             return ("size" if _is_only_told(parent, parents) else "read"), ()
     return ("element" if place.key else "read"), ()

@@ -52,7 +52,7 @@ def turn_function(found: Outline) -> source.Function | None:
     return ast.copy_location(turn, loop)
 
 
-def _barred(loop: source.Loop, head: Head) -> Refusal | None:
+def _barred(loop: source.Loop, head: Head) -> Refusal | None:  # noqa: PLR0911  # one way out a reason
     """What no function of its own can do for the loop it was taken out of."""
     for node in _own_nodes(head.body):
         line = getattr(node, "lineno", loop.lineno)
@@ -65,6 +65,8 @@ def _barred(loop: source.Loop, head: Head) -> Refusal | None:
             return Refusal(why=f"`await` at line {line}: turns of an event loop overlap by tasks, not by workers")
         if isinstance(node, ast.Global | ast.Nonlocal):
             return Refusal(why=f"line {line} declares names of another scope in the middle of a turn")
+        if isinstance(node, ast.Name) and node.id in ("setattr", "delattr"):
+            return Refusal(why=f"which attribute `{node.id}` sets at line {line} cannot be told from the source")
         if isinstance(node, ast.Name) and node.id in _OWN_FRAME:
             return Refusal(why=f"`{node.id}` at line {line} looks at the function it stands in")
     return None
@@ -161,11 +163,11 @@ class _Body:
         """Why turns that touch one object so need each other, "" where they do not."""
         changes = [touch for touch in found if touch.how in ("add", "set", "sum", "take")]
         reads = [touch for touch in found if touch.how in ("element", "read")]
+        if not changes or self.head.comes_once(found[0].path, [touch.key for touch in (*changes, *reads)]):
+            return ""
         taken = next((touch for touch in changes if touch.how == "take"), None)
         if taken is not None:
             return f"line {taken.line} takes from `{name}`, or reorders it: the next turn finds what is left"
-        if not changes or self.head.comes_once(found[0].path, [touch.key for touch in (*changes, *reads)]):
-            return ""
         if all(touch.how == "add" for touch in changes):
             return _read_back(name, reads[0], changes[0]) if reads else ""
         if not any(touch.key for touch in changes):

@@ -214,6 +214,8 @@ DEPENDENT |= {
     ),
     "how many there are decides": ("for x in data:\n    out.append(len(out) + x)\n", "`out`"),
     "a mean that fades": ("for k, x in data:\n    ema[k] *= 0.9\n    ema[k] += x\n", "`ema`"),
+    "stacks by key": ("for k in keys:\n    x = stacks[k].pop()\n    out.append(x)\n", "line 2 takes from `stacks`"),
+    "a heap in the body": ("for x in data:\n    out.append(heapq.heappop(heap) + x)\n", "line 2 takes from `heap`"),
     "what was read before stays": (
         "v = 0\nfor x in data:\n    with suppress(ValueError):\n        v = int(x)\n    out.append(v)\n", "`v`",
     ),
@@ -226,6 +228,7 @@ NOT_TO_BE_TAKEN_OUT = {
     "the class above": (
         "class A(B):\n    def job(self, data):\n        for x in data:\n            super().job(x)\n", "`super` at line 4",
     ),
+    "attributes by name": ("for x in data:\n    setattr(o, 'v', f(o.v, x))\n", "`setattr` sets at line 2"),
     "no plain name": ("class A:\n    def job(self):\n        for self.x in data:\n            work()\n", "`self.x`"),
 }  # fmt: skip
 
