@@ -160,7 +160,7 @@ def test_items_changed_in_place_keep_turns_in_one_process(tmp_path: Path) -> Non
 
 def test_what_a_turn_writes_is_not_written_again(tmp_path: Path) -> None:
     source = """
-        out = open("out.txt", "w")
+        out = open(__file__ + ".out", "w")
         for x in range(20):  # turns
             out.write(f"{x} ")
             out.flush()
@@ -169,7 +169,7 @@ def test_what_a_turn_writes_is_not_written_again(tmp_path: Path) -> None:
     with staged(tmp_path, source) as run:
         found, why = status(run)
         assert found == "withheld"
-        assert "out.txt" in why
+        assert "script.py.out" in why
 
 
 def test_what_cannot_be_sent_is_named_by_the_variable(tmp_path: Path) -> None:
