@@ -12,6 +12,9 @@ MOST_SITES = 3
 """Sites that get trials: the budget is shared, and a third of it is the least that settles anything."""
 WORTH_TRYING = 1.05
 """A site that cannot be expected to gain the script this much gets no trials: no answer could pay for the change."""
+LEAST_ROW_S = 10e-3
+"""Calls of one turn of a loop that needs its turns in order, all together: less than this is gone in handing them out,
+which takes a pool of processes about 0.2 ms a chunk, there and back, each turn anew."""
 SAME_GAIN = 0.05
 """Expected gains this close are equal: the outermost site is then the simpler change with the larger tasks."""
 
@@ -51,7 +54,14 @@ def runnable(site: Site) -> bool:
     recorded = site.recorded
     if recorded is None or recorded.sampled == 0 or site.at_once < 2 or not site.safety.replayable:  # noqa: PLR2004
         return False
+    if too_short_a_row(site):
+        return False
     return recorded.in_loop or recorded.kind == "pool"
+
+
+def too_short_a_row(site: Site) -> bool:
+    """True where all calls that can be under way at once are over sooner than workers could be told of them."""
+    return site.row is not None and site.at_once * call_s(site) < LEAST_ROW_S
 
 
 def expected_gain(site: Site, machine: Machine) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.analyse.choice import call_s, longest_s
+from advisor.analyse.choice import call_s, longest_s, too_short_a_row
 from advisor.analyse.safety import one_place
 from advisor.analyse.scaling import MAX_WORKERS, amdahl, best_predicted, predict
 from advisor.analyse.shared import shared_state
@@ -59,6 +59,10 @@ def predicted(site: Site, machine: Machine, script_wall_s: float, limits: Limits
             "its calls come one at a time from different places, so there is no row of them to share out",
             measured=False,
         )
+    if too_short_a_row(site):
+        row_ms = site.at_once * call_s(site) * 1e3
+        why = f"only {site.at_once} of its calls can be under way at once, and they are over in {row_ms:.1f} ms"
+        return stay(today, why, measured=False)
     mix, speedup = best_predicted(
         site.ledger,
         machine,

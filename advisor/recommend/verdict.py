@@ -33,7 +33,9 @@ def best_site(sites: Sequence[SiteAdvice]) -> str | None:
 
     def rank(entry: SiteAdvice) -> tuple[float, bool, bool, bool]:
         inside = entry.site.nested_in in ordered
-        return _script_gain(entry), not inside, bool(entry.trials), _is_row(entry.site)
+        open_answer = entry.recommendation is not None and not entry.recommendation.decided
+        gain = 1.0 if inside and open_answer else _script_gain(entry)
+        return gain, not inside, bool(entry.trials), _is_row(entry.site)
 
     top = max(ranked, key=rank, default=None)
     return top.site.id if top is not None else None

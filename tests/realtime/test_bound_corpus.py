@@ -152,6 +152,7 @@ CORPUS: dict[tuple[str, str], dict[str, str]] = {
             def hold():
                 while more():
                     with lock: time.sleep(0.1)
+                    time.sleep(0.005)  # or nobody else would ever have it
             threading.Thread(target=hold).start()
             time.sleep(0.02)
             def step():

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from scenes import TICK_S, library, machine, observation, own, recorded, recording, run_search, site, waiting
 
+from advisor.analyse.choice import choose_sites
 from advisor.analyse.safety import assess
 from advisor.analyse.scaling import predict
 from advisor.analyse.sites import build
@@ -192,3 +193,12 @@ def test_turns_of_a_microsecond_must_gain_more_to_be_handed_out_as_lists(turn_s:
     trials = [_trial(SERIAL, 3.0, tasks=calls), _trial(PROCESSES, 2.2, tasks=calls)]
     place = site(PYTHON, calls=calls, kind="loop")
     assert recommend(place, trials, machine(), script_wall_s=3.2).mix == advised
+
+
+@pytest.mark.parametrize(("turn_s", "tried"), [(20e-6, False), (2e-3, True)])
+def test_a_row_of_calls_that_is_over_in_no_time_is_not_handed_out_anew_each_turn(turn_s: float, tried: bool):
+    calls = 100_000
+    place = site(PYTHON, calls=calls, wall_s=turn_s * calls, row=100)
+    assert bool(choose_sites([place], machine())) == tried
+    answer = recommend(place, [], machine(), script_wall_s=turn_s * calls)
+    assert (answer.mix == SERIAL) == (not tried)
