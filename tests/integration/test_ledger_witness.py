@@ -19,7 +19,7 @@ from advisor.observe.launch import gate_config, launch
 from advisor.observe.owncode import AGENT_FOLDER, OwnCode
 from advisor.observe.watch import Watch
 
-pytestmark = [pytest.mark.realtime, pytest.mark.quiet]
+pytestmark = pytest.mark.realtime
 
 SAMPLES = "samples.jsonl"
 REFUSED = "/bin/false"

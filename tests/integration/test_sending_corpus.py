@@ -45,7 +45,7 @@ STUCK = {
             for i in range(6):
                 step({"n": i, "source": source})  # hot
         """,
-        "argument 1['source']: TypeError: cannot pickle '_io.TextIOWrapper' object",
+        "argument 1['source']: TypeError: cannot pickle",  # the rest differs from version to version
     ),
     "a generator": (
         """
@@ -148,7 +148,7 @@ LARGE = {
     "an object inside the object": """
         class Table:
             def __init__(self):
-                self.rows = {n: str(n) * 9 for n in range(100_000)}
+                self.rows = {n: str(n) * 9 for n in range(30_000)}
         class Report:
             def __init__(self):
                 self.table = Table()

@@ -13,7 +13,7 @@ import pytest
 from advisor.observe.rights import ptrace_cure
 
 TIMEOUT_S = 60
-pytestmark = [pytest.mark.realtime, pytest.mark.quiet, pytest.mark.timeout(2 * TIMEOUT_S)]
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(2 * TIMEOUT_S)]
 
 # py-spy is looked for beside our own interpreter: this one has a py-spy beside it that may not look.
 AS_IF_AT = "import sys; sys.executable = sys.argv[1]; from advisor.cli import main; sys.exit(main(sys.argv[2:]))"

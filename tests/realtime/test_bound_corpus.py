@@ -24,7 +24,7 @@ from advisor.observe.run import observe
 from advisor.observe.stdin import keep_stdin
 from advisor.record.run import RecordPlan, record
 
-pytestmark = [pytest.mark.realtime, pytest.mark.quiet]
+pytestmark = pytest.mark.realtime
 
 SCRIPT_S = 0.9
 FASTEST_DISK_S = 2e-5

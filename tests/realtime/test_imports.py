@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from advising import TIMEOUT_S, advice_of, spoken_of
 
-pytestmark = [pytest.mark.realtime, pytest.mark.quiet, pytest.mark.timeout(TIMEOUT_S + 10)]
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(TIMEOUT_S + 10)]
 
 WORK = """\
 def work(n):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from advised import TIMEOUT_S, advice_on, codes, finding, spoken_of, today
 
-pytestmark = [pytest.mark.realtime, pytest.mark.quiet, pytest.mark.timeout(2 * TIMEOUT_S + 10)]
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(2 * TIMEOUT_S + 10)]
 
 
 def test_a_list_of_threads_that_wait_could_be_longer(tmp_path: Path, environment: dict[str, str]) -> None:

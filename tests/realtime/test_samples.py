@@ -20,7 +20,7 @@ BUDGET_S = "15"
 SAYS_SO = 500
 """Characters of output that are shown with a failure."""
 
-pytestmark = [pytest.mark.realtime, pytest.mark.quiet, pytest.mark.timeout(TIMEOUT_S + 30)]
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(TIMEOUT_S + 30)]
 
 
 @pytest.mark.parametrize("sample", samples(), ids=lambda path: path.stem)

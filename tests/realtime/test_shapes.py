@@ -15,7 +15,7 @@ BUDGET_S = "3"
 TIMEOUT_S = 60
 """Two runs of about a second and trials of three, on a machine that is busy with other things."""
 
-pytestmark = [pytest.mark.realtime, pytest.mark.quiet, pytest.mark.timeout(TIMEOUT_S + 10)]
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(TIMEOUT_S + 10)]
 
 
 def _advice(source: str, folder: Path, environment: dict[str, str], *, budget_s: str = BUDGET_S) -> dict[str, Any]:
