@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from advisor.analyse.names import read_in, uses_of
-from advisor.analyse.source import Comprehension, Loop
+from advisor.analyse.source import Comprehension, Loop, called
 
 _FETCHERS = frozenset({"pop", "popleft", "get", "get_nowait", "heappop", "next", "readline", "read", "recv"})
 """Methods (and `heapq.heappop`, `next`) that give the next item of what a `while` loop works off."""
@@ -97,10 +97,7 @@ def _targets(target: ast.expr) -> list[str]:
 
 def _once(target: ast.expr, iterable: ast.expr) -> list[str]:
     """Names that hold another value each turn: an index of `range`, the first of `enumerate`, a key of a mapping."""
-    if not isinstance(iterable, ast.Call):
-        return []
-    name = getattr(iterable.func, "attr", getattr(iterable.func, "id", ""))
-    if name not in _ONCE:
+    if called(iterable) not in _ONCE:
         return []
     first = target.elts[0] if isinstance(target, ast.Tuple | ast.List) and target.elts else target
     return [first.id] if isinstance(first, ast.Name) else []
@@ -128,7 +125,7 @@ def _of_while(loop: ast.While) -> Head:
 def _fetched(loop: ast.While) -> Head | None:
     """`while queue: item = queue.pop()`, with the test for the last item, if there is one."""
     first = loop.body[0]
-    if not isinstance(first, ast.Assign) or len(first.targets) != 1 or not _is_fetch(first.value):
+    if not isinstance(first, ast.Assign) or len(first.targets) != 1 or called(first.value) not in _FETCHERS:
         return None
     items = _targets(first.targets[0])
     skip = 2 if len(loop.body) > 1 and _ends_on(loop.body[1], set(items)) else 1
@@ -150,17 +147,11 @@ def _fetched(loop: ast.While) -> Head | None:
 
 def _must_not_be_set(read: set[str], body: Iterable[ast.stmt], what: str) -> None:
     """Raises NoItemsError where a turn sets what the next item is fetched by: `page = get(url); url = page.next`."""
-    for name in sorted(read & uses_of(body).set.keys()):
-        line = uses_of(body).set[name]
-        raise NoItemsError(
-            f"`{name}`, by which the next turn gets its item (`{what}`), is set at line {line}", dependent=True
-        )
-
-
-def _is_fetch(value: ast.expr) -> bool:
-    if not isinstance(value, ast.Call):
-        return False
-    return getattr(value.func, "attr", getattr(value.func, "id", "")) in _FETCHERS
+    lines = uses_of(body).set
+    name = min(read & lines.keys(), default=None)
+    if name is not None:
+        why = f"`{name}`, by which the next turn gets its item (`{what}`), is set at line {lines[name]}"
+        raise NoItemsError(why, dependent=True)
 
 
 def _ends_on(node: ast.stmt, items: set[str]) -> bool:
@@ -175,11 +166,7 @@ def _is_path(node: ast.AST, fetch: ast.expr) -> bool:
     wanted = fetch.func.value if isinstance(fetch, ast.Call) and isinstance(fetch.func, ast.Attribute) else None
     if wanted is None and isinstance(fetch, ast.Call) and fetch.args:
         wanted = fetch.args[0]
-    same = (
-        wanted is not None and isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) == ast.unparse(wanted)
-    )
-    parent_is_done = isinstance(node, ast.Attribute) and node.attr == "task_done"
-    return same and not parent_is_done
+    return wanted is not None and isinstance(node, ast.Name | ast.Attribute) and ast.dump(node) == ast.dump(wanted)
 
 
 def _counted(loop: ast.While) -> tuple[str, ...]:

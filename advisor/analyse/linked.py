@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
+from advisor.analyse.source import called
+
 
 def linked_items(
     body: Sequence[ast.AST], items: Iterable[str], source: Iterable[ast.AST], given: Sequence[ast.AST] | None = None
@@ -40,7 +42,7 @@ def linked_items(
 def _is_of_neighbours(source: Iterable[ast.AST]) -> bool:
     """True for `zip(xs, xs[1:])` and `pairwise(xs)`: one thing comes in several turns."""
     for call in source:
-        name = getattr(getattr(call, "func", None), "attr", getattr(getattr(call, "func", None), "id", ""))
+        name = called(call)
         if name == "pairwise":
             return True
         roots = [_root(argument) for argument in getattr(call, "args", [])]

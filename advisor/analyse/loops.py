@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -104,6 +104,3 @@ def _few(loop: source.Loop) -> bool:
         bound = iterable.args[0]
         return isinstance(bound, ast.Constant) and isinstance(bound.value, int) and bound.value < FEW_TURNS
     return False
-
-
-__all__: Sequence[str] = ["hot_loops", "refusal"]

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from advisor.analyse.source import SCOPES, Comprehension
+from advisor.analyse.source import SCOPES, Comprehension, called
 
 
 @dataclass(slots=True)
@@ -43,7 +43,8 @@ class _Walker:
     def __init__(self, sure: set[str], *, loops_run: bool = False) -> None:
         self.sure: set[str] | None = sure
         self.loops_run = loops_run
-        self.breaks: list[set[str]] = []  # what is sure where the loop under way is left
+        self.breaks: list[set[str]] = []  # what is sure where the loop under way is left ...
+        self.continues: list[set[str]] = []  # ... and where it goes on to its next turn
         self.uses = Uses()
 
     def block(self, body: Iterable[ast.stmt]) -> None:
@@ -67,16 +68,17 @@ class _Walker:
                 self.target(node.target)
             case ast.For() | ast.AsyncFor():
                 self.look(node.iter)
-                outer, self.breaks = self.breaks, []
-                self.ways([[node.target, *node.body], *([] if self.loops_run else [[]])], node.orelse)
-                self.breaks = outer
+                self.for_loop(node)
             case ast.While():
                 self.look(node.test)
                 self.while_loop(node)
             case ast.Break():
                 self.breaks += [self.sure] if self.sure is not None else []
                 self.end()
-            case ast.Continue() | ast.Return() | ast.Raise():
+            case ast.Continue():
+                self.continues += [self.sure] if self.sure is not None else []
+                self.end()
+            case ast.Return() | ast.Raise():
                 self.children(node)
                 self.end()
             case ast.If():
@@ -87,7 +89,7 @@ class _Walker:
                     self.look(item.context_expr)
                     if item.optional_vars is not None:
                         self.target(item.optional_vars)
-                swallows = any(_called(item.context_expr) == "suppress" for item in node.items)
+                swallows = any(called(item.context_expr) == "suppress" for item in node.items)
                 self.ways([node.body, []]) if swallows else self.block(node.body)
             case ast.Try() | ast.TryStar():
                 self.try_statement(node)
@@ -111,15 +113,25 @@ class _Walker:
     def _case(case: ast.match_case) -> list[ast.AST]:
         return [case.pattern, *([case.guard] if case.guard is not None else []), *case.body]
 
+    def for_loop(self, node: ast.For | ast.AsyncFor) -> None:
+        """Its body runs, or not; where it is taken to run, a turn may have ended anywhere that it can."""
+        outer = self.breaks, self.continues
+        self.breaks, self.continues = [], []
+        self.ways([[node.target, *node.body], *([] if self.loops_run else [[]])])
+        self.meet([self.sure, *self.breaks, *self.continues])
+        self.breaks, self.continues = outer
+        self.block(node.orelse)
+
     def while_loop(self, node: ast.While) -> None:
         """`while True` is left by `break` alone, so what is sure there is sure afterwards."""
-        outer, self.breaks = self.breaks, []
+        outer = self.breaks, self.continues
+        self.breaks, self.continues = [], []
         if isinstance(node.test, ast.Constant) and node.test.value:
             self.block(node.body)
             self.sure = set.intersection(*self.breaks) if self.breaks else None
         else:
             self.ways([node.body, []], node.orelse)
-        self.breaks = outer
+        self.breaks, self.continues = outer
 
     def try_statement(self, node: ast.Try | ast.TryStar) -> None:
         """The body to its end, or a handler from wherever the body had come to."""
@@ -233,12 +245,6 @@ class _Walker:
         for name, line in inside.exposed.items():
             if self.sure is not None and name not in self.sure and name not in inside.set:
                 self.uses.exposed.setdefault(name, line)
-
-
-def _called(node: ast.expr) -> str:
-    """The name of the function that an expression calls, "" where it calls none by name."""
-    func = node.func if isinstance(node, ast.Call) else None
-    return getattr(func, "attr", getattr(func, "id", ""))
 
 
 def _takes_all(case: ast.match_case) -> bool:

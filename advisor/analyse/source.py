@@ -62,6 +62,19 @@ def call_at(recorded: RecordedSite) -> ast.Call | None:
     return next(iter(named or exact), None)
 
 
+def called(node: ast.AST) -> str:
+    """Name of the function or method that a call expression calls, "" for what is no call of anything by name."""
+    func = node.func if isinstance(node, ast.Call) else None
+    return getattr(func, "attr", getattr(func, "id", ""))
+
+
+def pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+    """Each target of an assignment with what it is set to: `a, b = x, y` are two."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        return list(zip(target.elts, value.elts, strict=True))
+    return [(target, value)]
+
+
 def function_lines(file: str, first_line: int) -> range:
     """The lines of the function that begins at `first_line`; to the end of the file where its end is not known."""
     node = function_at(file, first_line)

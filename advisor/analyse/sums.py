@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
+from advisor.analyse import source
+
 ADDING = (ast.Add, ast.Sub, ast.Mult, ast.BitOr, ast.BitAnd, ast.BitXor)
 EXTREMES = frozenset({"max", "min"})
 
@@ -68,20 +70,13 @@ def _of_extreme(node: ast.If, name: str) -> Iterable[ast.AST]:
     for each in node.body:
         if not isinstance(each, ast.Assign) or len(each.targets) != 1:
             return
-        for target, value in _pairs(each.targets[0], each.value):
+        for target, value in source.pairs(each.targets[0], each.value):
             if _is(target, name) and ast.dump(value) in rivals:
                 sets.append(target)
             elif _is(target, name) or _reads_itself(target, value):
                 return
     if len(places) == len(tests) and sets:
         yield from (*places, *sets)
-
-
-def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
-    """Each target with what it is set to: `best, arg = x, key` are two."""
-    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
-        return list(zip(target.elts, value.elts, strict=True))
-    return [(target, value)]
 
 
 def _reads_itself(target: ast.expr, value: ast.expr) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from advisor.analyse import source
 from advisor.analyse.flow import MUTATORS
 from advisor.analyse.places import Path
 
@@ -54,7 +55,7 @@ def _aliases(nodes: Iterable[ast.AST], roots: set[str]) -> Iterator[tuple[str, T
     """Names that stand for an element or a part of an outer object: `row = grid[i]`, `for row in grid`."""
     for node in (each for part in nodes for each in ast.walk(part)):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            pairs = _pairs(node.targets[0], node.value)
+            pairs = source.pairs(node.targets[0], node.value)
         elif isinstance(node, ast.For):
             pairs = [(node.target, node.iter)]
         else:
@@ -65,13 +66,6 @@ def _aliases(nodes: Iterable[ast.AST], roots: set[str]) -> Iterator[tuple[str, T
                 inside = {child: part for part in ast.walk(value) for child in ast.iter_child_nodes(part)}
                 place = _climb(root, inside)
                 yield target.id, Touch(path=place.path, how="element", line=node.lineno, key=place.key or key)
-
-
-def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
-    """`a, b = g[s], g[t]` are two."""
-    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
-        return list(zip(target.elts, value.elts, strict=True))
-    return [(target, value)]
 
 
 def _element_of(value: ast.expr) -> tuple[ast.Name | None, Key]:
@@ -160,7 +154,7 @@ def _used(  # noqa: PLR0911  # one way out a form
     if isinstance(parent, ast.Compare) and all(isinstance(op, ast.In | ast.NotIn) for op in parent.ops):
         return ("element", (ast.dump(parent.left),)) if place.node in parent.comparators else ("read", ())
     if isinstance(parent, ast.Call):
-        name = getattr(parent.func, "attr", getattr(parent.func, "id", ""))
+        name = source.called(parent)
         if name == "heappush" and parent.args[:1] == [place.node]:
             return "add", ()
         if name in TAKING and parent.args[:1] == [place.node]:

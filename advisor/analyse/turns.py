@@ -21,6 +21,7 @@ _OWN_FRAME = frozenset({"locals", "globals", "vars", "dir", "eval", "exec", "sup
 """What looks at the function it stands in, and would find another one."""
 _VALUE: Start = "value"
 CHANGES = ("add", "set", "sum", "take")
+"""How an object is touched by what changes it."""
 
 
 def outline(file: str, loop: source.Loop) -> Outline | Refusal:
@@ -161,7 +162,7 @@ class _Body:
 
     def dependence(self, name: str, found: Sequence[Touch]) -> str:
         """Why turns that touch one object so need each other, "" where they do not."""
-        changes = [touch for touch in found if touch.how in ("add", "set", "sum", "take")]
+        changes = [touch for touch in found if touch.how in CHANGES]
         reads = [touch for touch in found if touch.how in ("element", "read")]
         if not changes or self.head.comes_once(found[0].path, [touch.key for touch in (*changes, *reads)]):
             return ""
@@ -191,9 +192,7 @@ class _Body:
 
     def items_share(self, every: dict[tuple[str, ...], list[Touch]]) -> Refusal | None:
         """Items changed in place, while the container they come from is read in the same turn."""
-        changed = [
-            each for each in touches(self.head.body, self.head.items) if each.how in ("add", "set", "sum", "take")
-        ]
+        changed = [each for each in touches(self.head.body, self.head.items) if each.how in CHANGES]
         source_names = {node.id for part in self.head.source for node in ast.walk(part) if isinstance(node, ast.Name)}
         for path, found in every.items():
             read = next((touch for touch in found if touch.how in ("element", "read")), None)

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 from advisor.analyse.bound import nature_of
 from advisor.analyse.inline import EVENT_LOOP
+from advisor.analyse.levels import TINY_TURN_S
 from advisor.analyse.statistics import distinguishable, ratio_interval, showable, spread
 from advisor.model.advice import Interval, Recommendation
 from advisor.model.machine import Machine
 from advisor.model.site import Site
 from advisor.model.trial import SERIAL, Backend, Trial, WorkerMix
 from advisor.recommend.limit import ceiling_of, limit_of
-from advisor.recommend.margins import MIN_SCRIPT_GAIN, MIN_SITE_GAIN, MIN_TINY_GAIN, TINY_TURN_S, of_script, stay
+from advisor.recommend.margins import MIN_SCRIPT_GAIN, MIN_SITE_GAIN, MIN_TINY_GAIN, of_script, stay
 from advisor.recommend.memory import fits
 from advisor.recommend.prediction import NO_LIMITS, Limits, predicted
 from advisor.recommend.trust import starved

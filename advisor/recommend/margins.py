@@ -11,7 +11,6 @@ MIN_SITE_GAIN = 1.15
 MIN_TINY_GAIN = 1.5
 """Turns of a loop that are over within microseconds can only be handed out as lists of items, which is a larger change:
 it has to bring more."""
-TINY_TURN_S = 10e-6
 MIN_SCRIPT_GAIN = 1.05
 """Less nobody notices when the script runs."""
 UNCHANGED = Interval(value=1.0, low=1.0, high=1.0)

@@ -214,6 +214,9 @@ DEPENDENT |= {
     ),
     "how many there are decides": ("for x in data:\n    out.append(len(out) + x)\n", "`out`"),
     "a mean that fades": ("for k, x in data:\n    ema[k] *= 0.9\n    ema[k] += x\n", "`ema`"),
+    "an inner turn that ends before it sets": (
+        "for x in data:\n    for k in x:\n        if k:\n            continue\n        y = k\n    out.append(y)\n", "`y`, read at line 6",
+    ),
     "stacks by key": ("for k in keys:\n    x = stacks[k].pop()\n    out.append(x)\n", "line 2 takes from `stacks`"),
     "a heap in the body": ("for x in data:\n    out.append(heapq.heappop(heap) + x)\n", "line 2 takes from `heap`"),
     "what was read before stays": (
