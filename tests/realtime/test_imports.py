@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
-from advising import TIMEOUT_S, advice_of, spoken_of
+from advised import TIMEOUT_S, advice_on, spoken_of
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(TIMEOUT_S + 10)]
 
+BUDGET_S = "3"
 WORK = """\
 def work(n):
     total = 0
@@ -34,7 +34,7 @@ def advice(folder: Path, environment: dict[str, str], source: str, *, library: i
     (folder / "site-packages" / "heavy.py").write_text(HEAVY.format(library))
     (folder / "own_module.py").write_text(HEAVY.format(own))
     path = f"{folder / 'site-packages'}:{environment['PYTHONPATH']}"
-    return advice_of(textwrap.dedent(source), folder, environment | {"PYTHONPATH": path})
+    return advice_on(source, folder, environment | {"PYTHONPATH": path}, budget_s=BUDGET_S)
 
 
 def codes(found: dict[str, Any]) -> set[str]:

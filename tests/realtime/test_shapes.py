@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
-from typing import Any
 
 import pytest
+from advised import TIMEOUT_S, advice_on, spoken_of
 
 BUDGET_S = "3"
-TIMEOUT_S = 60
-"""Two runs of about a second and trials of three, on a machine that is busy with other things."""
+"""For tasks of tens of milliseconds, that is enough."""
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(TIMEOUT_S + 10)]
-
-
-def _advice(source: str, folder: Path, environment: dict[str, str], *, budget_s: str = BUDGET_S) -> dict[str, Any]:
-    """The advice file of a script with this source."""
-    script = folder / "shape.py"
-    script.write_text(textwrap.dedent(source), encoding="utf-8")
-    file = folder / "advice.json"
-    options = ["--quiet", "--budget", budget_s, "--json", str(file), "--output", str(folder)]
-    subprocess.run(
-        [sys.executable, "-m", "advisor", *options, str(script)],
-        env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
-    )  # fmt: skip
-    advice: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return advice
-
-
-def _spoken_of(advice: dict[str, Any]) -> dict[str, Any]:
-    """The site the verdict speaks of."""
-    best: dict[str, Any] = next(site for site in advice["sites"] if site["id"] == advice["recommendation"]["site"])
-    return best
 
 
 def test_a_decorated_function_is_named_where_the_user_calls_it(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -53,7 +28,7 @@ def test_a_decorated_function_is_named_where_the_user_calls_it(tmp_path: Path, e
             return k
         print(sum([fetch(k) for k in range(30)]))
         """
-    site = _spoken_of(_advice(source, tmp_path, environment))
+    site = spoken_of(advice_on(source, tmp_path, environment, budget_s=BUDGET_S))
     assert (site["callee"], site["line"], site["calls"]) == ("fetch", 12, 30)
     assert (site["bound"], site["detail"]) == ("io-wait", "sleep")
     assert (site["recommendation"]["backend"], site["recommendation"]["measured"]) == ("threads", True)
@@ -66,7 +41,7 @@ def test_a_sleep_that_polls_is_no_work_for_threads(tmp_path: Path, environment: 
         while time.monotonic() - began < 0.9:
             time.sleep(0.02)
         """
-    site = _spoken_of(_advice(source, tmp_path, environment))
+    site = spoken_of(advice_on(source, tmp_path, environment, budget_s=BUDGET_S))
     assert site["callee"] == "time.sleep"
     assert site["safety"]["status"] == "unsafe"
     assert site["recommendation"]["backend"] == "serial"
@@ -82,7 +57,7 @@ def test_pages_that_name_the_next_page_are_dependent(tmp_path: Path, environment
         while page["next"] is not None:
             page = fetch(page["next"])
         """
-    site = _spoken_of(_advice(source, tmp_path, environment))
+    site = spoken_of(advice_on(source, tmp_path, environment, budget_s=BUDGET_S))
     assert (site["callee"], site["safety"]["status"]) == ("fetch", "dependent")
     assert "page['next']" in site["safety"]["reasons"][0]
     assert site["recommendation"]["backend"] == "serial"
@@ -96,7 +71,7 @@ def test_a_cache_filled_inside_the_call_keeps_it_in_one_process(tmp_path: Path, 
             return CACHE[n]
         print(len([squares(n) for n in range(30)]))
         """
-    site = _spoken_of(_advice(source, tmp_path, environment))
+    site = spoken_of(advice_on(source, tmp_path, environment, budget_s=BUDGET_S))
     assert (site["callee"], site["safety"]["workers"], site["calls"]) == ("squares", "threads", 30)
     assert "CACHE" in site["safety"]["reasons"][0]
     assert site["recommendation"]["backend"] in {"serial", "threads"}
@@ -113,11 +88,11 @@ def test_of_nested_loops_the_outer_one_is_advised_on(tmp_path: Path, environment
             return total
         print(sum([read(number) for number in range(8)]))
         """
-    advice = _advice(source, tmp_path, environment)
+    advice = advice_on(source, tmp_path, environment, budget_s=BUDGET_S)
     counted = {site["callee"]: site["calls"] for site in advice["sites"]}
     assert (counted["read"], counted["parse"]) == (8, 8000)
     assert advice["sites"][0]["callee"] == "read"
-    assert _spoken_of(advice)["callee"] == "read"
+    assert spoken_of(advice)["callee"] == "read"
 
 
 def test_children_that_compute_are_not_predicted_to_run_all_at_once(
@@ -128,8 +103,8 @@ def test_children_that_compute_are_not_predicted_to_run_all_at_once(
         for _ in range(12):
             subprocess.run([sys.executable, "-S", "-c", "sum(i * i for i in range(900_000))"])
         """
-    advice = _advice(source, tmp_path, environment)
-    site = _spoken_of(advice)
+    advice = advice_on(source, tmp_path, environment, budget_s=BUDGET_S)
+    site = spoken_of(advice)
     assert (site["detail"], site["safety"]["status"]) == ("child-process", "withheld")
     assert site["recommendation"]["measured"] is False
     assert site["recommendation"]["speedup"]["value"] <= 2 * advice["machine"]["usable_cpus"] < 12
@@ -143,7 +118,7 @@ def test_an_event_loop_is_no_loop_to_share_out(tmp_path: Path, environment: dict
                 await asyncio.sleep(0.02)
         asyncio.run(main())
         """
-    site = _spoken_of(_advice(source, tmp_path, environment))
+    site = spoken_of(advice_on(source, tmp_path, environment, budget_s=BUDGET_S))
     assert site["callee"] == "(event loop)"
     assert site["recommendation"]["backend"] == "serial"
     assert "asyncio.gather" in site["recommendation"]["reason"]
@@ -160,8 +135,8 @@ def test_threads_of_the_scripts_own_are_compared_with_more(tmp_path: Path, envir
             futures = [pool.submit(fetch, k) for k in range(40)]
             print(sum(future.result() for future in futures))
         """
-    advice = _advice(source, tmp_path, environment, budget_s="8")
-    site = _spoken_of(advice)
+    advice = advice_on(source, tmp_path, environment, budget_s="8")
+    site = spoken_of(advice)
     assert (site["callee"], site["kind"], site["current"]["threads_per_process"]) == ("fetch", "pool", 4)
     assert site["recommendation"]["backend"] == "threads"
     assert site["recommendation"]["threads_per_process"] > 4
@@ -179,8 +154,8 @@ def test_work_in_a_loop_is_tried_as_the_function_a_turn_would_be(tmp_path: Path,
             total += square
         print(len(results), total)
         """
-    advice = _advice(source, tmp_path, environment)
-    site = _spoken_of(advice)
+    advice = advice_on(source, tmp_path, environment, budget_s=BUDGET_S)
+    site = spoken_of(advice)
     assert (site["kind"], site["line"], site["calls"], site["bound"]) == ("loop", 3, 30, "io-wait")
     assert (site["recommendation"]["backend"], site["recommendation"]["measured"]) == ("threads", True)
     assert "a function of `number` that gives back what goes into `results`, `total`" in advice["verdict"]
@@ -195,8 +170,8 @@ def test_a_loop_whose_turns_need_each_other_says_which_line(tmp_path: Path, envi
             return x
         print(walk(8_000_000))
         """
-    advice = _advice(source, tmp_path, environment)
-    site = _spoken_of(advice)
+    advice = advice_on(source, tmp_path, environment, budget_s=BUDGET_S)
+    site = spoken_of(advice)
     assert (site["kind"], site["safety"]["status"], site["recommendation"]["backend"]) == (
         "inline", "dependent", "serial",
     )  # fmt: skip
@@ -209,7 +184,7 @@ def test_of_a_recursion_the_outermost_call_is_the_task(tmp_path: Path, environme
             return n if n < 2 else fib(n - 1) + fib(n - 2)
         print(sum([fib(n % 3 + 20) for n in range(400)]))
         """
-    site = _spoken_of(_advice(source, tmp_path, environment))
+    site = spoken_of(advice_on(source, tmp_path, environment, budget_s=BUDGET_S))
     assert (site["callee"], site["line"], site["calls"]) == ("fib", 3, 400)
     assert (site["bound"], site["detail"]) == ("cpu-bound", "python")
 
@@ -225,7 +200,7 @@ def test_partials_and_functions_kept_in_containers_are_calls_like_others(
         jobs = {"page": functools.partial(fetch, 0.03)}
         print(sum([jobs["page"](k) for k in range(30)]))
         """
-    site = _spoken_of(_advice(source, tmp_path, environment))
+    site = spoken_of(advice_on(source, tmp_path, environment, budget_s=BUDGET_S))
     assert (site["line"], site["calls"], site["bound"]) == (6, 30, "io-wait")
     assert site["recommendation"]["backend"] == "threads"
 
@@ -245,7 +220,7 @@ def test_only_the_calls_of_one_turn_go_side_by_side_where_turns_come_in_order(
             page += links[0] % 7 + 1
         print(len(out), sum(out))
         """
-    site = _spoken_of(_advice(source, tmp_path, environment))
+    site = spoken_of(advice_on(source, tmp_path, environment, budget_s=BUDGET_S))
     assert site["callee"] == "fetch"
     assert site["recommendation"]["threads_per_process"] * site["recommendation"]["processes"] <= 4
     assert site["recommendation"]["backend"] != "serial"
@@ -261,10 +236,10 @@ def test_workers_beside_a_library_with_threads_of_its_own_are_tried_with_one_eac
             return float(np.linalg.svd(matrix, compute_uv=False)[0])
         print(round(sum([spread(seed) for seed in range(60)]), 3))
         """
-    advice = _advice(source, tmp_path, environment, budget_s="5")
+    advice = advice_on(source, tmp_path, environment, budget_s="5")
     if advice["machine"]["usable_cpus"] < 2 or all(pool["threads"] < 2 for pool in advice["machine"]["native_pools"]):
         pytest.skip("NumPy's library has one thread here: there is nothing to share out")
-    site = _spoken_of(advice)
+    site = spoken_of(advice)
     assert site["bound"] == "cpu-bound"
     assert {trial["native_threads"] for trial in site["trials"]} == {0, 1}
     (told,) = [finding for finding in site["findings"] if finding["code"] == "ADV205"]
