@@ -21,8 +21,8 @@ from .witness import Marks, Witness
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from .instrument import Rows
     from .recorder import Recorder
+    from .rewriter import Rows
     from .values import Arguments, Function, Keywords, Loaded, Value
 
 WITNESS_CALLS = 4  # calls whose arguments, globals and files are compared before and after

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from advisor.analyse.items import Head, NoItemsError, head_of
 from advisor.analyse.keyed import Keyed
 from advisor.analyse.linked import linked_items
 from advisor.analyse.names import Uses, uses_of
+from advisor.analyse.scopes import names_around, scope_of
 from advisor.analyse.sums import is_sum
 from advisor.analyse.touches import Touch, touches
 from advisor.model.outline import Outline, Refusal, Start
@@ -113,7 +113,7 @@ class _Body:
     @cached_property
     def set_before(self) -> set[str]:
         """Names that have a value when the loop begins, as far as the code above it in its scope tells."""
-        scope = _scope(self.file, self.loop)[0]
+        scope = scope_of(self.file, self.loop)[0]
         whole: ast.AST | None = scope if scope is not None else source.tree(self.file)
         every = [node for node in ast.walk(whole)] if whole is not None else []  # noqa: C416  # walked twice
         stored = {
@@ -204,8 +204,8 @@ class _Body:
 
     def outline(self) -> Outline:
         """The loop as a function."""
-        scope, owner, name = _scope(self.file, self.loop)
-        space = _stored(self.file, self.loop)
+        scope, owner, name = scope_of(self.file, self.loop)
+        space = names_around(self.file, self.loop)
         accumulators = dict.fromkeys(self.sums, _VALUE) | self.collected()
         fixed = sorted(name for name in self.read - accumulators.keys() if name in space)
         outs = {name for name in self.uses.set if name in self.read_elsewhere(scope)} | accumulators.keys()
@@ -295,39 +295,3 @@ def _read_back(name: str, read: Touch, change: Touch) -> str:
     if read.line == change.line:
         return f"`{name}`, changed at line {change.line}, is made from what turns before left there"
     return f"`{name}` is read at line {read.line}, and a turn before {verb} at line {change.line}"
-
-
-def _scope(file: str, loop: source.Loop) -> tuple[source.Function | None, str, str]:
-    """The function a loop stands in (None: the module), the class around it ("": none), and the function's name."""
-    parents = source.parents(file)
-    function: source.Function | None = None
-    owner, names, node = "", list[str](), parents.get(loop)
-    while node is not None:
-        if isinstance(node, source.Function):
-            function = function or node
-            names = [node.name, *(["<locals>"] if names else []), *names]
-        elif isinstance(node, ast.ClassDef):
-            owner = owner or node.name
-            names = [node.name, *names]
-        node = parents.get(node)
-    return function, owner, ".".join(names) or "<module>"
-
-
-def _stored(file: str, loop: source.Loop) -> set[str]:
-    """Names of the scopes around a loop that another function would have to be given; of a module, those of data."""
-    parents = source.parents(file)
-    scopes: list[ast.AST] = []
-    node = parents.get(loop)
-    while node is not None:
-        scopes += [node] if isinstance(node, source.Function) else []
-        node = parents.get(node)
-    module = source.tree(file)
-    places = [node for scope in scopes or ([module] if module is not None else []) for node in ast.walk(scope)]
-    found = {node.id for node in places if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-    if scopes:  # of a function's own names, those of functions and modules are no globals either
-        found |= {
-            node.name for node in places if isinstance(node, source.Function | ast.ClassDef) and node not in scopes
-        }
-        imports = (node for node in places if isinstance(node, ast.Import | ast.ImportFrom))
-        found |= {(alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names}
-    return (found | {node.arg for node in places if isinstance(node, ast.arg)}) - set(dir(builtins))
