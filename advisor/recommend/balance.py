@@ -96,7 +96,8 @@ class _Choice:
     def open(self) -> bool:
         """No gain was seen, yet chance leaves room for a clear one."""
         many = showable(len(self.base.wall_s), len(self.best.wall_s))
-        return many and self.speedup.high >= CLEARLY_HIGH and self.script_speedup.high >= MIN_SCRIPT_GAIN
+        clear = max(CLEARLY_HIGH, self.least)
+        return many and self.speedup.high >= clear and self.script_speedup.high >= MIN_SCRIPT_GAIN
 
 
 def recommend(
