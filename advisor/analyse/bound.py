@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import mean
+
 from advisor.model.ledger import WAIT_KINDS, Ledger
 from advisor.model.site import Bound, BoundName, Detail
+from advisor.model.trial import SERIAL, Trial
 
 SAMPLES_NEEDED = 20
 """Below this, one sample is 5% and a share of 70% has a 95% interval of 20 points either side (binomial)."""
@@ -13,6 +17,8 @@ COMPUTES_SHARE = 0.90
 """CPU time over wall time of a serial replay from which on its calls wait for nothing."""
 CONTENDED_SHARE = 0.50
 """Threads that queue for the GIL longer than they do anything else are held up by it."""
+OVERLAP_CPUS = 1.2
+"""CPUs kept busy at once from which on work overlapped: holders of one GIL keep 1 busy, and 0.1 with handing it on."""
 UNTOLD_SHARE = 0.50
 """With half of the time not told apart, no family can be named."""
 
@@ -55,17 +61,41 @@ def judge(ledger: Ledger, samples: int, *, threaded: bool = False) -> Bound:
     return _named(nature, samples)
 
 
-def judge_replayed(ledger: Ledger, cpu_share: float, calls: int) -> Bound | None:
-    """What limits calls that compute `cpu_share` of their time when replayed one after the other; None if they wait.
+def judge_replayed(ledger: Ledger, trials: Sequence[Trial]) -> Bound | None:
+    """What limits calls that do little but compute when replayed one after the other; None if they wait, or were not.
 
     For the workers of a process pool: more of them than cores stand in each other's way, and child processes are
-    looked at too seldom to tell every wait for the pool's own queue from the task's.
+    looked at too seldom to tell every wait for the pool's own queue from the task's, or who holds the GIL of one that
+    lives for a few looks only. `ledger` tells the latter where the trials could not.
     """
-    if cpu_share < COMPUTES_SHARE:
+    serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
+    if serial is None or _cpus_busy(serial) < COMPUTES_SHARE:
         return None
-    top = "python" if ledger.python >= ledger.native else "native"
-    evidence = f"{WORDS[top]} {min(1.0, cpu_share):.0%} of its time ({calls} calls replayed one after the other)"
+    released = gil_released(trials)
+    if released is None:
+        released = ledger.native > ledger.python
+    top = "native" if released else "python"
+    share = min(1.0, _cpus_busy(serial))
+    evidence = f"{WORDS[top]} {share:.0%} of its time ({serial.tasks} calls replayed one after the other)"
     return Bound(bound="cpu-bound", detail=DETAILS[top], evidence=evidence)
+
+
+def gil_released(trials: Sequence[Trial]) -> bool | None:
+    """Whether calls that compute did so side by side in the threads of one process; None where trials cannot tell.
+
+    That threads did not is worth something only if processes did: the machine may have had one CPU to give.
+    """
+    usable = [trial for trial in trials if trial.ok]
+    threads = [_cpus_busy(trial) for trial in usable if trial.mix.backend == "threads" and trial.mix.workers > 1]
+    processes = [_cpus_busy(trial) for trial in usable if trial.mix.backend == "processes" and trial.mix.workers > 1]
+    if threads and max(threads) >= OVERLAP_CPUS:
+        return True
+    return False if threads and max(processes, default=0.0) >= OVERLAP_CPUS else None
+
+
+def _cpus_busy(trial: Trial) -> float:
+    wall_s = mean(trial.wall_s)
+    return trial.cpu_s / wall_s if wall_s > 0 else 0.0
 
 
 def nature_of(ledger: Ledger) -> dict[str, float]:

@@ -226,12 +226,10 @@ class Bench:
 
 def _seen_alone(site: Site, trials: Sequence[Trial]) -> Site:
     """The site of a process pool with the bound its calls show without the pool."""
-    serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
     current = site.recorded.current if site.recorded is not None else None
-    if serial is None or current is None or current.processes == 1:
+    if current is None or current.processes == 1:
         return site
-    wall_s = sum(serial.wall_s) / len(serial.wall_s)
-    bound = judge_replayed(site.ledger, serial.cpu_s / wall_s, serial.tasks) if wall_s > 0 else None
+    bound = judge_replayed(site.ledger, trials)
     return site if bound is None else replace(site, bound=bound)
 
 
