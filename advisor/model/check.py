@@ -147,9 +147,10 @@ class ScriptCheck:
 
     `name` tells it from the others ("bench.py --small"); `file` is the script relative to the repository, None for a
     module that was not found there. `reason` says why in a sentence. `ratio` is head over base, of seconds, with its
-    95% interval; over 1 is slower. `fastest` is True where it compares each arm's fastest third, the runs that the machine disturbed
-    least, False where it compares typical runs. `p_value` is the chance of such a ratio between equal arms (None: not
-    tested). `threshold` is the smallest change that counts, a share. `budget_s` is what was allowed, `spent_s` used.
+    95% interval; over 1 is slower. `fastest` is True where it compares each arm's fastest runs, which the machine
+    disturbed least, False where it compares typical runs. `p_value` is the chance of such a ratio between equal arms
+    (None: not tested). `threshold` is the smallest change that counts, a share. `budget_s` is what was allowed,
+    `spent_s` what was used.
     """
 
     name: str

@@ -79,7 +79,7 @@ class Launched:
                 self.kill()
         error = self._reported_error()
         self._close_report()
-        return _exit_of(self._process.returncode, error, bool(self._relay.interrupts)), wall_s, usage
+        return exit_of(self._process.returncode, error, bool(self._relay.interrupts)), wall_s, usage
 
     def kill(self) -> None:
         """End the script and the processes it started at once, if it still lives. Safe to call again."""
@@ -173,7 +173,7 @@ def gate_config(target: Target) -> dict[str, Any]:
     return {"mode": "observe", "script": target.script, "module": target.module, "argv": list(target.argv)}
 
 
-def _exit_of(status: int, error: str | None, interrupted: bool) -> ScriptExit:
+def exit_of(status: int, error: str | None, interrupted: bool = False) -> ScriptExit:
     """The end of the script as a shell would show it; `status` is negative for a signal."""
     if status >= 0:
         return ScriptExit(code=status, error=error, interrupted=interrupted)

@@ -91,7 +91,8 @@ SLOWER = ScriptCheck(
 )  # fmt: skip
 FASTER = replace(
     PASS, name="-m tools.index", file="tools/index.py", outcome="improvement",
-    reason="takes 0.80x the time (0.78-0.82)", pairs=pairs(0.5, 0.4), ratio=Interval(value=0.8, low=0.78, high=0.82), p_value=0.0002,
+    reason="takes 0.80x the time (0.78-0.82)", pairs=pairs(0.5, 0.4),
+    ratio=Interval(value=0.8, low=0.78, high=0.82), p_value=0.0002,
     rules=(replace(TIME_OK, outcome="better", head=0.4, ratio=Interval(value=0.8, low=0.78, high=0.82)),),
 )  # fmt: skip
 UNCLEAR = replace(

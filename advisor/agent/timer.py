@@ -1,0 +1,115 @@
+"""A small process that runs a command again and again, plainly, and tells what the kernel says of each run.
+
+Started by path, standard library only. It is small on purpose: the peak memory that wait4(2) reports of a child is
+never less than that of the process that started it, and a large process takes longer to fork. It reads one request a
+line on standard input, answers one line on standard output, and ends, with the command it runs, when its input is
+closed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import resource
+
+_COMPLAINT_BYTES = 4096  # of the end of the command's standard error, to say why it failed
+_KIBIBYTE = 1024 if sys.platform != "darwin" else 1  # ru_maxrss is in KiB, on macOS in bytes (getrusage(2))
+
+
+def main() -> None:
+    """Serve requests until the input ends."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    for request in iter(_request, None):
+        answer = _run(woken, **request)
+        if answer is None:
+            return
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+def _request() -> dict[str, Any] | None:
+    """The next request; None where the host has gone. Read byte by byte: nothing may be taken that `_run` looks for."""
+    line = b""
+    while not line.endswith(b"\n"):
+        part = os.read(0, 1)
+        if not part:
+            return None
+        line += part
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def _run(woken: int, *, stdin: str, timeout_s: float, **how: Any) -> dict[str, Any] | None:  # noqa: ANN401  # for Popen
+    """Run a command once; None where the host went away meanwhile. Whatever it leaves in its process group is ended."""
+    with open(stdin, "rb") as source, tempfile.TemporaryFile() as complaint:
+        start_s = time.perf_counter()
+        try:
+            process = subprocess.Popen(
+                **how, stdin=source, stdout=subprocess.DEVNULL, stderr=complaint, process_group=0
+            )
+        except OSError as error:
+            return {"refused": str(error)}
+        try:
+            ended = _await(woken, process.pid, start_s + timeout_s)
+            end_s = time.perf_counter()
+        finally:
+            _end_group(process.pid)
+        if ended is None:
+            process.returncode = os.waitstatus_to_exitcode(os.wait4(process.pid, 0)[1])
+            return {"timed_out": True} if end_s >= start_s + timeout_s else None
+        status, usage = ended
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return {
+            "status": process.returncode,
+            "wall_s": end_s - start_s,
+            "cpu_s": usage.ru_utime + usage.ru_stime,
+            "peak_rss_bytes": usage.ru_maxrss * _KIBIBYTE,
+            "voluntary_switches": usage.ru_nvcsw,
+            "involuntary_switches": usage.ru_nivcsw,
+            "complaint": _tail(complaint) if process.returncode else "",
+        }
+
+
+def _await(woken: int, pid: int, deadline_s: float) -> tuple[int, resource.struct_rusage] | None:
+    """(status, resource usage) of `pid` once it has ended; None at the deadline, or where the host has gone."""
+    while True:
+        found, status, usage = os.wait4(pid, os.WNOHANG)
+        if found:
+            return status, usage
+        left_s = deadline_s - time.perf_counter()
+        if left_s <= 0:
+            return None
+        ready, _, _ = select.select([woken, 0], [], [], left_s)
+        if woken in ready:
+            os.read(woken, 512)
+        if 0 in ready:  # nothing is asked for before the answer: the input has ended
+            return None
+
+
+def _end_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except OSError:
+        return  # nobody is left in it
+
+
+def _tail(file: IO[bytes]) -> str:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _COMPLAINT_BYTES))
+    return file.read().decode("utf-8", "replace")
+
+
+if __name__ == "__main__":
+    main()
