@@ -12,6 +12,7 @@ CHECK_SCHEMA = "advice-check/1"
 Outcome = Literal["pass", "improvement", "regression", "inconclusive", "not-comparable", "could-not-measure"]
 Level = Literal["error", "warning"]
 RuleOutcome = Literal["ok", "worse", "better", "unknown"]
+Arm = Literal["base", "head"]
 RuleName = Literal["time", "memory", "switches", "bound", "gil", "pickled", "scaling", "pool"]
 
 

@@ -15,6 +15,18 @@ OWN_INTERPRETER = "advise's own: no virtual environment is active, nor is there 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where and how a run takes place: its folder and its whole environment, None for ours.
+
+    `quiet` throws its output away.
+    """
+
+    cwd: str | None = None
+    environment: tuple[tuple[str, str], ...] | None = None
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One program of the user.
 
@@ -29,6 +41,7 @@ class Target:
     argv: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
     python_why: str = OWN_INTERPRETER
+    place: Place = Place()
 
     def __post_init__(self) -> None:
         if (self.script is None) == (self.module is None):

@@ -133,9 +133,12 @@ class Launched:
 def launch(target: Target, stdin: int | None = None) -> Launched:
     """Start the target's interpreter and return once it waits at the gate.
 
-    Output, process group, session, working folder, environment and inherited descriptors are ours, untouched;
-    `stdin` is a descriptor for its standard input (None: ours). Raises ObserveError where it cannot be started.
+    Output, process group, session, working folder, environment and inherited descriptors are ours, untouched, where
+    `target.place` says no other; `stdin` is a descriptor for its standard input (None: ours). Raises ObserveError where
+    it cannot be started.
     """
+    place = target.place
+    output = subprocess.DEVNULL if place.quiet else None
     gate_read, gate_write = os.pipe()
     report_read, report_write = os.pipe()
     for descriptor in (gate_read, report_write):
@@ -144,6 +147,10 @@ def launch(target: Target, stdin: int | None = None) -> Launched:
         process = subprocess.Popen(
             [target.python, BOOTSTRAP, str(gate_read), str(report_write)],
             stdin=stdin,
+            stdout=output,
+            stderr=output,
+            cwd=place.cwd,
+            env=None if place.environment is None else dict(place.environment),
             close_fds=False,  # what the shell opened for the script (`3< file`) reaches it; our own are not inheritable
             preexec_fn=_ptrace_permission(),  # noqa: PLW1509  # one system call, and only where it is needed
         )

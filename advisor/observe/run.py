@@ -50,7 +50,7 @@ def observe(
         folder = Path(name)
         launched = launch(target, descriptor)
         try:
-            watch = watch_factory(launched.pid, folder, own=own.is_own, gil=interpreter.gil)
+            watch = watch_factory(launched.pid, folder, own=own.is_own, cwd=target.place.cwd, gil=interpreter.gil)
             try:
                 watch.attach()
                 return _watched_run(target, launched, watch, folder / _SAMPLES, progress)

@@ -1,0 +1,36 @@
+"""The profile of one observed run: seconds by stack and kind, with files named as the repository names them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from advisor.analyse.ledger import tally
+from advisor.model.ledger import KINDS, Ledger
+from advisor.model.observation import Observation, Stack
+from advisor.model.shape import FrameName, Profile, StackTime
+
+
+def profile_of(observation: Observation, name: Callable[[str], str]) -> Profile:
+    """Sum the time line by stack; `name` gives the name of a file in the profile."""
+    by_levels: dict[tuple[FrameName, ...], dict[str, float]] = defaultdict(lambda: dict.fromkeys(KINDS, 0.0))
+    total: dict[str, float] = defaultdict(float)
+    for stack, seconds in zip(observation.stacks, tally(observation).seconds, strict=True):
+        for kind, spent_s in seconds.items():
+            by_levels[_levels(stack, name)][kind] += spent_s
+            total[kind] += spent_s
+    return Profile(
+        wall_s=observation.wall_s,
+        ledger=Ledger.of_seconds(total),
+        peak_pss_bytes=observation.totals.peak_pss_bytes,
+        processes=observation.totals.processes,
+        threads=observation.totals.threads,
+        samples=observation.samples,
+        stacks=tuple(StackTime(levels=levels, states=dict(states)) for levels, states in by_levels.items()),
+    )
+
+
+def _levels(stack: Stack, name: Callable[[str], str]) -> tuple[FrameName, ...]:
+    return tuple(
+        FrameName(file=name(frame.file), function=frame.function, line=frame.line, own=frame.own) for frame in stack
+    )
