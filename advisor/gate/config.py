@@ -114,7 +114,7 @@ def _rule(table: Table, name: RuleName, given: Rule | None, default: Rule) -> Ru
         return usual if value else None
     if not isinstance(value, dict):
         return replace(usual, threshold=table.get(name, _threshold_of(name), usual.threshold))
-    place = f"`{name}` of {table.place}"
+    place = "" if table.path == f"{PATH}.rules" else f"`{name}` of {table.place}"
     inner = Table(value, source=table.source, path=f"{table.path}.{name}", known=RULE_KEYS, place=place)
     return Rule(
         threshold=inner.get("threshold", _threshold_of(name), usual.threshold),

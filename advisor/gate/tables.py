@@ -19,6 +19,7 @@ D = TypeVar("D")
 AS_MUCH_ALIKE = 0.5  # of difflib's ratio: `treshold` and `budget_s` are told, `verbose` is like none
 PERCENT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*%\s*", re.ASCII)
 MIX = re.compile(r"([1-9][0-9]{0,4}) (threads?|process(?:es)?)(?: x ([1-9][0-9]{0,4}) threads?)?", re.ASCII)
+LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -69,21 +70,21 @@ class Table:
 
 def text(value: object) -> str:
     """A string that may go to a program or a file system: not empty, no NUL."""
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
+    if not is_text(value) or not value.strip():
         raise ValueError('a text in quotes, such as "report"')
     return value
 
 
 def argument(value: object) -> str:
     """One argument of a program; it may be empty."""
-    if not isinstance(value, str) or "\0" in value:
+    if not is_text(value):
         raise ValueError("a list of texts")
     return value
 
 
 def revision(value: object) -> str:
     """A revision's name; nothing that git would take for an option."""
-    if not isinstance(value, str) or not value.strip() or value.startswith("-") or "\0" in value:
+    if not is_text(value) or not value.strip() or value.startswith("-"):
         raise ValueError('a revision, such as "origin/main"')
     return value
 
@@ -91,7 +92,7 @@ def revision(value: object) -> str:
 def inside(value: object) -> str:
     """A path with `/` below the folder of the configuration, in its shortest form (a folder's last `/` goes)."""
     expected = 'a path relative to the folder of this file and below it, such as "jobs/report.py"'
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
+    if not is_text(value) or not value.strip():
         raise ValueError(expected)
     path = posixpath.normpath(value)
     if posixpath.isabs(path) or path.split("/")[0] == "..":
@@ -185,6 +186,11 @@ def shown(value: object) -> str:
         return "a list of tables"
     written = f'"{value}"' if isinstance(value, str) else str(value)
     return written if len(written) <= 60 else f"{written[:57]}..."  # noqa: PLR2004  # what fits a line
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """True for a string that a program can be given: no NUL, and no lone surrogate, which UTF-8 cannot hold."""
+    return isinstance(value, str) and "\0" not in value and not LONE_SURROGATE.search(value)
 
 
 def is_number(value: object) -> TypeGuard[float]:
