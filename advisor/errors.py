@@ -54,6 +54,14 @@ class ConfigError(AdvisorError):
         self.key = key
 
 
+class HistoryError(AdvisorError):
+    """The history file cannot be read or written: not a history, of a newer release, no permission. `path` names it."""
+
+    def __init__(self, what: str, *, path: str, why: str = "", cure: str = "") -> None:
+        super().__init__(what, why=why, cure=cure)
+        self.path = path
+
+
 class ReportError(AdvisorError):
     """A report could not be written: folder not writable, disk full."""
 
