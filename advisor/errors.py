@@ -42,6 +42,26 @@ class InterpreterError(AdvisorError):
     """The chosen interpreter cannot host a run: missing, too old, or not CPython."""
 
 
+class ConfigError(AdvisorError):
+    """A configuration, or another file the user gave, says something that cannot be followed.
+
+    `source` is the file, `key` the key at fault with its tables ("tool.advise.check.treshold"), "" where there is none.
+    """
+
+    def __init__(self, what: str, *, source: str, key: str = "", why: str = "", cure: str = "") -> None:
+        super().__init__(f"{source}: {what}", why=why, cure=cure)
+        self.source = source
+        self.key = key
+
+
+class HistoryError(AdvisorError):
+    """The history file cannot be read or written: not a history, of a newer release, no permission. `path` names it."""
+
+    def __init__(self, what: str, *, path: str, why: str = "", cure: str = "") -> None:
+        super().__init__(what, why=why, cure=cure)
+        self.path = path
+
+
 class ReportError(AdvisorError):
     """A report could not be written: folder not writable, disk full."""
 

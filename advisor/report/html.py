@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
-
-from advisor.report import chart, codes, frames, json, words
+from advisor.report import chart, codes, frames, json, page, words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from advisor.model.advice import Advice, SiteAdvice
 
@@ -31,29 +25,19 @@ KIND_WORDS = {
     "runqueue": "ready to run, no CPU free",
     "other": "waiting, on what is not known",
 }
-FILTERS: tuple[Callable[..., str], ...] = (
-    words.seconds, words.percent, words.interval, words.gain, words.ratio, words.spread, words.size, words.rate,
-    words.place, words.limit,
-)  # fmt: skip
 SHOWN_FUNCTIONS = 20  # by calls; all of them stand in the advice file
 
 
 def render(advice: Advice) -> str:
     """The page as text, to be written as UTF-8."""
-    return _environment().get_template(TEMPLATE).render(_page(advice))
-
-
-def code_marks(text: str) -> Markup:
-    """`text` escaped, what stands between backticks as code."""
-    parts = [escape(part) for part in words.printable(text).split("`")]
-    marked = (Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts))
-    return Markup("").join(marked) if len(parts) % 2 else escape(words.printable(text))
+    return page.render(TEMPLATE, _page(advice))
 
 
 def _page(advice: Advice) -> Mapping[str, Any]:
     """What the template shows: the advice, its tables, and the embedded advice file."""
     findings = frames.findings(advice)
     functions = frames.functions(advice)
+    script = page.asset("report.js")
     return {
         "advice": advice,
         "best": _section(advice.best_site) if advice.best_site is not None else None,
@@ -65,9 +49,9 @@ def _page(advice: Advice) -> Mapping[str, Any]:
         "document": json.document(advice),
         "KIND_WORDS": KIND_WORDS,
         "drawing": chart,
-        "style": _asset("report.css"),
-        "script": _asset("report.js"),
-        "script_hash": _script_hash(),
+        "style": page.asset("report.css"),
+        "script": script,
+        "policy": page.policy((script,)),
     }
 
 
@@ -85,36 +69,3 @@ def _section(entry: SiteAdvice) -> Mapping[str, Any]:
         "runs": words.runs(entry.trials),
         "chart": chart.of_trials(trials),
     }
-
-
-@cache
-def _environment() -> Environment:
-    """Jinja with autoescape on, unknown names refused, and no character left that could reorder or break a line."""
-    environment = Environment(
-        loader=PackageLoader("advisor.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=lambda value: words.printable(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
-    environment.filters |= {filter_.__name__: filter_ for filter_ in FILTERS}
-    environment.filters["code_marks"] = code_marks
-    environment.filters["amount"] = words.count  # jinja has a filter `count` of its own
-    return environment
-
-
-@cache
-def _asset(name: str) -> Markup:
-    """A file of the template folder, ours and therefore not escaped."""
-    loader = _environment().loader
-    assert loader is not None
-    return Markup(loader.get_source(_environment(), name)[0])  # noqa: S704  # no text of a user in it
-
-
-@cache
-def _script_hash() -> str:
-    """The page's own script as its content security policy names it: no other one runs."""
-    digest = hashlib.sha256(_asset("report.js").encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"

@@ -103,11 +103,6 @@ def test_a_finding_comes_with_its_explanation():
     assert codes.pages()["ADV303"].title in text
 
 
-def test_backticks_of_a_verdict_become_code_and_an_odd_one_stays():
-    assert html.code_marks("Run `a<b` now") == "Run <code>a&lt;b</code> now"
-    assert html.code_marks("one ` alone") == "one ` alone"
-
-
 def test_every_code_of_the_design_has_a_page():
     design = {
         *(f"ADV{number}" for number in (101, 102, 103, 110)), *(f"ADV{number}" for number in range(201, 207)),

@@ -1,0 +1,80 @@
+"""What every HTML page of ours shares: escaping, what is put into it, and the policy that lets nothing else run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from advisor.report import words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+FILTERS: tuple[Callable[..., str], ...] = (
+    words.seconds, words.percent, words.interval, words.gain, words.ratio, words.spread, words.size, words.rate,
+    words.place, words.limit, words.plural,
+)  # fmt: skip
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """The page that `template` makes of `values`, to be written as UTF-8."""
+    return _environment().get_template(template).render(values)
+
+
+def code_marks(text: str) -> Markup:
+    """`text` escaped, what stands between backticks as code."""
+    parts = [escape(part) for part in words.printable(text).split("`")]
+    marked = (Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts))
+    return Markup("").join(marked) if len(parts) % 2 else escape(words.printable(text))
+
+
+@cache
+def asset(name: str) -> Markup:
+    """A style sheet or script of ours, by its name in the template folder: not escaped."""
+    return _shipped("templates", name)
+
+
+@cache
+def library(name: str) -> Markup:
+    """A script of a library, by its name in `static/` ("d3/d3.min.js"): not escaped."""
+    return _shipped("static", name)
+
+
+def policy(scripts: tuple[Markup, ...]) -> str:
+    """The content security policy of a page: it fetches nothing, and no script but these runs."""
+    sources = " ".join(f"'{_hash(script)}'" for script in scripts) or "'none'"
+    return f"default-src 'none'; style-src 'unsafe-inline'; script-src {sources}"
+
+
+def _shipped(folder: str, name: str) -> Markup:
+    text = resources.files(__package__).joinpath(folder, name).read_text(encoding="utf-8")
+    return Markup(text)  # noqa: S704  # no text of a user in it
+
+
+def _hash(script: Markup) -> str:
+    """A script as the policy names it."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
+@cache
+def _environment() -> Environment:
+    """Jinja with autoescape on, unknown names refused, and no character left that could reorder or break a line."""
+    environment = Environment(
+        loader=PackageLoader("advisor.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: words.printable(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
+    environment.filters |= {filter_.__name__: filter_ for filter_ in FILTERS}
+    environment.filters["code_marks"] = code_marks
+    environment.filters["amount"] = words.count  # jinja has a filter `count` of its own
+    return environment
