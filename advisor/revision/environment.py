@@ -62,7 +62,7 @@ def fingerprint(python: str, repo: Path | None = None) -> Fingerprint:
     head = (repo or Path(os.devnull)).resolve()  # nothing lies below the latter
     arms = _Arms(head=head, base=head, prefixes=tuple(map(_real, has["prefixes"])))
     packages: dict[str, str] = {}
-    for name, version, place, _ in has["packages"]:
+    for name, version, place, _, _ in has["packages"]:
         if arms.in_base(place) is None:
             packages.setdefault(name, version)  # the first on the path is the one that is imported
     return Fingerprint(
@@ -74,6 +74,16 @@ def fingerprint(python: str, repo: Path | None = None) -> Fingerprint:
         gil=machine.gil,
         packages=tuple(sorted(packages.items())),
     )
+
+
+def installed_copies(python: str, repo: Path) -> tuple[str, ...]:
+    """Names of distributions that `python` has copies of, installed from `repo` without --editable.
+
+    Runs of either arm that import such a copy measure neither revision.
+    """
+    head = repo.resolve()
+    rows = inventory(python)["packages"]
+    return tuple(name for name, _, _, _, source in rows if source and _real(source).is_relative_to(head))
 
 
 def processor_name(cpuinfo: Path = _CPUINFO) -> str:
@@ -102,7 +112,7 @@ def _told_by_sysctl() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Arms:
-    """Both trees, links resolved; `prefixes` are the interpreter's: what they hold inside of head is no project code."""
+    """Both trees, links resolved; what the interpreter's `prefixes` hold inside of head is no code of the project."""
 
     head: Path
     base: Path
@@ -147,7 +157,7 @@ def _of_finders(mapped: Mapping[str, str], arms: _Arms) -> tuple[str, ...]:
 def _editable_names(has: Mapping[str, Any], arms: _Arms) -> tuple[str, ...]:
     """Top-level names that `python` imports from head as parts of a project installed in editable mode."""
     mapped = [name.partition(".")[0] for name, place in has["mapped"].items() if arms.in_base(place)]
-    listed = [top for _, _, place, tops in has["packages"] if arms.in_base(place) for top in tops]
+    listed = [top for _, _, place, tops, _ in has["packages"] if arms.in_base(place) for top in tops]
     return tuple(dict.fromkeys(mapped + listed))
 
 

@@ -24,21 +24,30 @@ import json, os, platform, re, sys
 from importlib import metadata
 from urllib.parse import unquote, urlsplit
 
-def place_of(found):
+def origin_of(found):
     try:
         origin = json.loads(found.read_text("direct_url.json") or "{}")
     except ValueError:
-        origin = {}
-    if origin.get("dir_info", {}).get("editable"):
-        return unquote(urlsplit(origin.get("url", "")).path)
-    return str(found.locate_file(""))
+        return None, None
+    if "dir_info" not in origin:
+        return None, None
+    folder = unquote(urlsplit(origin.get("url", "")).path)
+    return (folder, None) if origin["dir_info"].get("editable") else (None, folder)
+
+def name_of(found):
+    try:
+        return found.metadata["Name"]
+    except Exception:  # remains of a package that was removed by halves
+        return None
 
 packages = []
 for found in metadata.distributions():
-    name = found.metadata["Name"]
+    name = name_of(found)
     if name:
         tops = (found.read_text("top_level.txt") or name.replace("-", "_").lower()).split()
-        packages.append([re.sub("[-_.]+", "-", name).lower(), found.version or "", place_of(found), tops])
+        editable, copied = origin_of(found)
+        place = editable or str(found.locate_file(""))
+        packages.append([re.sub("[-_.]+", "-", name).lower(), found.version or "", place, tops, copied])
 
 mapped = {}
 for finder in sys.meta_path:
@@ -76,8 +85,9 @@ print(json.dumps(found))
 def inventory(python: str) -> Mapping[str, Any]:
     """What `python` has on its path and installed.
 
-    `path` is its sys.path without a script's folder, `packages` rows of (normalised name, version, folder it is installed
-    in or editable from, importable names), `mapped` what editable finders import from where. Raises RevisionError.
+    `path` is its sys.path without a script's folder. `packages` are rows of normalised name, version, folder it is
+    installed in or editable from, importable names, local folder it is a copy from or null. `mapped` is what editable
+    finders import from where. Raises RevisionError.
     """
     return _asked(python, _INVENTORY, (), {})
 
