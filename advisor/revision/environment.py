@@ -148,9 +148,10 @@ def _of_finders(mapped: Mapping[str, str], arms: _Arms) -> tuple[str, ...]:
     for name, place in mapped.items():
         there = arms.in_base(place)
         parts = tuple(name.split("."))
-        if there is None or not there.exists() or there.with_suffix("").parts[-len(parts) :] != parts:
+        if there is None or there.with_suffix("").parts[-len(parts) :] != parts:
             continue
-        found.append(str(there.parents[len(parts) - 1]))
+        if there.exists() or there.with_suffix(".py").is_file():  # a module is mapped without its suffix
+            found.append(str(there.parents[len(parts) - 1]))
     return tuple(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -100,11 +101,17 @@ def _heard(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
     try:
         return process.communicate()
     except BaseException:
-        process.terminate()
+        _end(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=_GRACE_S)
-        process.kill()
+            process.wait(_GRACE_S)
+        _end(process, signal.SIGKILL)
         raise
+
+
+def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Send a signal to git and to the filters it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 def _words(complaint: str) -> str:

@@ -73,7 +73,7 @@ class Repository:
 
     @property
     def state(self) -> tuple[str, ...]:
-        """All of it that a check must leave alone: refs, HEAD, index, worktrees, stash and files of git's own folder."""
+        """All of it that a check must leave alone: refs, HEAD, index, worktrees, and the files of git's own folder."""
         folder = self.path / self.git("rev-parse", "--git-dir")
         index = folder / "index"
         return (

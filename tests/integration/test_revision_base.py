@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from repositories import Repository, branched, plain_git
+from repositories import Repository, branched, plain_git  # noqa: F401  # the last is a fixture of every test here
 
 from advisor.errors import EXIT_INCONCLUSIVE, RevisionError
 from advisor.model.check import Revision
 from advisor.revision.base import choose_base
 from advisor.revision.repository import changed_files, find_repository, head_revision
-
-__all__ = ["plain_git"]
 
 
 @pytest.fixture
