@@ -76,3 +76,9 @@ class ObserveError(AdvisorError):
     """Run 1 could not be watched."""
 
     exit_code = EXIT_INCONCLUSIVE
+
+
+class RevisionError(AdvisorError):
+    """The revision to compare with could not be found or laid out: nothing was measured."""
+
+    exit_code = EXIT_INCONCLUSIVE
