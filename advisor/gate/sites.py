@@ -49,7 +49,7 @@ class _Times:
 
 
 def changed_functions(
-    base: Sequence[Profile], head: Sequence[Profile], *, base_s: float, head_s: float
+    base: Sequence[Profile], head: Sequence[Profile], base_s: float, head_s: float
 ) -> tuple[SiteChange, ...]:
     """The functions whose own time changed, largest growth first, then what shrank.
 
@@ -65,7 +65,7 @@ def changed_functions(
 
 
 def changed_stacks(
-    base: Sequence[Profile], head: Sequence[Profile], *, base_s: float, head_s: float
+    base: Sequence[Profile], head: Sequence[Profile], base_s: float, head_s: float
 ) -> tuple[StackChange, ...]:
     """Every stack with its seconds in a run of each arm; lines are left out, so that moved code stays one stack."""
     before, after = _stacks(base, base_s), _stacks(head, head_s)

@@ -103,8 +103,8 @@ class SiteChange:
 
     `file` is relative to the repository, with `/`; `line` its hottest line in head (base where it is gone there).
     Seconds are the function's own, with what it calls in libraries, scaled to the undisturbed median of the arm.
-    `state` is the kind of time that changed most: a field of `Ledger`. `spread_s` is how far the difference moved
-    between repeated profiles, None with one.
+    `state` is the kind of time that changed most: a field of `Ledger`. `spread_s` is the standard error
+    of the difference over repeated profiles, None with one.
     """
 
     file: str
@@ -123,9 +123,10 @@ class SiteChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackChange:
-    """One stack of the differential flame graph, root first; each level is `function (file:line of definition)`.
+    """One stack of the differential flame graph, root first.
 
-    Seconds are thread seconds of wall time in one run of base and of head.
+    Each level is `function (file)`, without a line, so that code that only moved stays one stack. Seconds are thread
+    seconds of wall time in one run of base and of head.
     """
 
     frames: tuple[str, ...]
@@ -148,10 +149,10 @@ class ScriptCheck:
 
     `name` tells it from the others ("bench.py --small"); `file` is the script relative to the repository, None for a
     module that was not found there. `reason` says why in a sentence. `ratio` is head over base, of seconds, with its
-    95% interval; over 1 is slower. `fastest` is True where it compares each arm's fastest runs, which the machine
-    disturbed least, False where it compares typical runs. `p_value` is the chance of such a ratio between equal arms
-    (None: not tested). `threshold` is the smallest change that counts, a share. `budget_s` is what was allowed,
-    `spent_s` what was used.
+    95% interval; over 1 is slower. `undisturbed` is True where it says what the code takes where the machine leaves it
+    alone, False where it compares typical runs. `p_value` is the chance of such a ratio between equal arms (None: not
+    tested). `threshold` is the smallest change that counts, a share. `budget_s` is what was allowed for its pairs,
+    `spent_s` what was used for all of it. `new` is True where base has no such script.
     """
 
     name: str
@@ -164,7 +165,7 @@ class ScriptCheck:
     warn_only: bool = False
     pairs: Pairs = field(default_factory=Pairs)
     ratio: Interval | None = None
-    fastest: bool = True
+    undisturbed: bool = True
     p_value: float | None = None
     self_test: SelfTest | None = None
     rules: tuple[RuleResult, ...] = ()

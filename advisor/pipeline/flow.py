@@ -68,7 +68,7 @@ def advise(options: AdviseOptions, progress: Progress) -> Advice:
     target = _target(options, interpreter)
     machine = detect(interpreter.executable)
     try:
-        with orderly_end(), noted_interrupts() as interrupts, _temporary_folder() as folder:
+        with orderly_end(), noted_interrupts() as interrupts, temporary_folder() as folder:
             run = _Run(
                 options=options, target=target, machine=machine, stopwatch=stopwatch, progress=progress,
                 folder=folder,
@@ -80,7 +80,7 @@ def advise(options: AdviseOptions, progress: Progress) -> Advice:
 
 
 @contextmanager
-def _temporary_folder() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
     """A folder that is gone afterwards; raises AdvisorError where none can be made."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="advise-", ignore_cleanup_errors=True)

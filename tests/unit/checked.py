@@ -80,10 +80,10 @@ SLOWER = ScriptCheck(
     ),
     stacks=(
         StackChange(
-            frames=("<module> (jobs/import data.py:40)", "main (jobs/import data.py:22)"), base_s=0.1, head_s=0.09
+            frames=("<module> (jobs/import data.py)", "main (jobs/import data.py)"), base_s=0.1, head_s=0.09
         ),
         StackChange(
-            frames=("<module> (jobs/import data.py:40)", "main (jobs/import data.py:22)", "parse (jobs/parse.py:10)"),
+            frames=("<module> (jobs/import data.py)", "main (jobs/import data.py)", "parse (jobs/parse.py)"),
             base_s=0.20, head_s=0.25,
         ),
     ),

@@ -1,0 +1,229 @@
+"""The pre-merge check: base and head laid out, run in turn, judged; nothing is left of it but the result."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from advisor.errors import AdvisorError, ConfigError
+from advisor.gate.rules import Evidence, broken_rules
+from advisor.gate.selftest import self_test
+from advisor.gate.sites import changed_functions, changed_stacks
+from advisor.gate.verdict import outcome_of, reason, time_rule
+from advisor.model.check import Arm, CheckResult, Instructions, Pairs, Revision, ScriptCheck
+from advisor.model.shape import Shape
+from advisor.observe.instructions import counted_instructions
+from advisor.observe.interpreter import choose_interpreter, probe
+from advisor.observe.plain import Command, Timer
+from advisor.observe.signals import orderly_end
+from advisor.pipeline.arms import ArmTree, environment
+from advisor.pipeline.flow import temporary_folder
+from advisor.pipeline.pairing import Pairing, RunFailedError, Say, TooFewPairsError
+from advisor.pipeline.shapes import Shapes, shapes
+from advisor.revision.base import choose_base
+from advisor.revision.dependencies import dependency_files_changed
+from advisor.revision.environment import base_path_entries, fingerprint, installed_copies, translated
+from advisor.revision.layout import LaidOut, laid_out
+from advisor.revision.repository import changed_files, find_repository, head_revision
+
+if TYPE_CHECKING:
+    from advisor.model.checkplan import CheckedScript, CheckPlan
+
+COMPUTES_SHARE = 0.7
+"""CPU time over wall time from which on counted instructions say something of a script's seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOptions:
+    """What is to be checked: the plan, the folder that its paths start from, and the interpreter (None: chosen)."""
+
+    plan: CheckPlan
+    folder: Path
+    python: str | None = None
+
+
+def check(options: CheckOptions, say: Say = lambda _text: None) -> CheckResult:
+    """Compare the working tree with its base, script by script.
+
+    The result is kept whole: what cannot be measured is an outcome, no error. Raises RevisionError where there is no
+    base at all, ConfigError where a script is not there, and AdvisorError for an interpreter that cannot be used.
+    SIGTERM and SIGHUP leave by SystemExit, Ctrl-C by KeyboardInterrupt; no process, worktree or file stays.
+    """
+    begin_s = time.monotonic()
+    repo = find_repository(options.folder)
+    _find_scripts(options, repo)
+    head, base = head_revision(repo), choose_base(repo, options.plan.against, os.environ)
+    python = choose_interpreter(options.python, beside=options.folder).executable
+    with orderly_end(), temporary_folder() as folder, Timer() as timer:
+        say(f"base: {base.shown}, {base.why}")
+        with laid_out(repo, base, folder, share=_shared(options, repo)) as tree:
+            notes = (*tree.notes, *_notes(repo, base, tree, python))
+            session = _Session(timer=timer, arms=_arms(options, repo, tree, python), say=say)
+            scripts = tuple(session.checked(script) for script in options.plan.scripts)
+    return CheckResult(
+        advisor_version=metadata.version("advisor"),
+        created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        base=base,
+        head=head,
+        fingerprint=fingerprint(python, repo),
+        scripts=scripts,
+        total_s=time.monotonic() - begin_s,
+        warn_only=options.plan.warn_only,
+        notes=notes,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    """Both arms, ready to run."""
+
+    timer: Timer
+    arms: Mapping[Arm, ArmTree]
+    say: Say
+
+    def checked(self, script: CheckedScript) -> ScriptCheck:
+        """One script's check; what cannot be measured says why."""
+        begin_s = time.monotonic()
+        blank = ScriptCheck(
+            name=script.name, file=self._file(script), outcome="could-not-measure", reason="",
+            threshold=script.threshold, budget_s=script.budget_s, warn_only=script.warn_only,
+        )  # fmt: skip
+        if not self.arms["base"].has(script):
+            return replace(blank, outcome="not-comparable", reason="new in head: base has no such script", new=True)
+        try:
+            found = self._measured(script, blank)
+        except TooFewPairsError as error:
+            found = replace(blank, outcome="inconclusive", reason=error.what)
+        except RunFailedError as error:
+            found = replace(blank, reason=_failure(error))
+        except AdvisorError as error:
+            found = replace(blank, reason=" ".join(str(error).split()))
+        return replace(found, spent_s=time.monotonic() - begin_s)
+
+    def _measured(self, script: CheckedScript, blank: ScriptCheck) -> ScriptCheck:
+        say = _prefixed(self.say, script.name)
+        commands = {arm: tree.command(script) for arm, tree in self.arms.items()}
+        pairing = Pairing(script=script, timer=self.timer, commands=commands, say=say)
+        pairing.first_runs()
+        begin_s = time.monotonic()
+        pairs, decision = pairing.until_settled()
+        spent_s = time.monotonic() - begin_s
+        base, head = ([run.wall_s for run in arm] for arm in (pairs.base, pairs.head))
+        found, notes = self._shapes(script, pairs, say)
+        time_result = time_rule(script, pairs, decision)
+        evidence = Evidence(pairs=pairs, base=found["base"], head=found["head"])
+        rules = (*([time_result] if time_result is not None else []), *broken_rules(script, evidence))
+        outcome = outcome_of(rules)
+        observed = (found["base"].profiles, found["head"].profiles)
+        seconds = (median(base), median(head))
+        slower = decision.comparison.ratio.value >= 1
+        return replace(
+            blank,
+            outcome=outcome,
+            reason=reason(script, outcome, rules, pairs=len(pairs), spent_s=spent_s),
+            pairs=pairs,
+            ratio=decision.comparison.ratio,
+            undisturbed=decision.undisturbed,
+            p_value=decision.comparison.p_slower if slower else decision.comparison.p_faster,
+            self_test=self_test(base, head, threshold=script.threshold, false_alarms=script.false_alarms),
+            rules=rules,
+            sites=changed_functions(*observed, *seconds),
+            stacks=changed_stacks(*observed, *seconds),
+            instructions=self._instructions(commands, pairs, pairing.timeout_s),
+            notes=tuple(notes),
+        )
+
+    def _shapes(self, script: CheckedScript, pairs: Pairs, say: Say) -> tuple[Shapes, list[str]]:
+        if not script.shape:
+            return {"base": Shape(), "head": Shape()}, []
+        return shapes(script, self.arms, pairs, say)
+
+    def _instructions(self, commands: Mapping[Arm, Command], pairs: Pairs, timeout_s: float) -> Instructions | None:
+        """A run of each arm under the kernel's counter, of a script that computes."""
+        if median(run.cpu_s / run.wall_s for run in pairs.head) < COMPUTES_SHARE:
+            return None
+        counts = {arm: counted_instructions(self.timer, each, timeout_s=timeout_s) for arm, each in commands.items()}
+        base, head = counts["base"], counts["head"]
+        return Instructions(base=base, head=head, runs=1) if base is not None and head is not None else None
+
+    def _file(self, script: CheckedScript) -> str | None:
+        head = self.arms["head"]
+        return head.named(str(head.cwd / script.path)) if script.path is not None else None
+
+
+def _find_scripts(options: CheckOptions, repo: Path) -> None:
+    """Raise ConfigError for a script that is not in the working tree: there is nothing to check."""
+    source = options.plan.source or "the command line"
+    for script in options.plan.scripts:
+        for given in (script.path, script.stdin):
+            if given is None:
+                continue
+            path = (options.folder / given).resolve()
+            if not path.exists():
+                raise ConfigError(
+                    f"there is no {given}",
+                    source=source,
+                    cure="check the path; it starts from the folder of the configuration",
+                )
+            if not path.is_relative_to(repo):
+                raise ConfigError(
+                    f"{given} is not in the repository",
+                    source=source,
+                    why=f"that is {repo}, and only what git keeps has a base",
+                )
+
+
+def _shared(options: CheckOptions, repo: Path) -> tuple[str, ...]:
+    below = options.folder.resolve().relative_to(repo)
+    return tuple((below / path).as_posix() + ("/" if path.endswith("/") else "") for path in options.plan.share)
+
+
+def _arms(options: CheckOptions, repo: Path, tree: LaidOut, python: str) -> dict[Arm, ArmTree]:
+    """Both arms; head gets the same additions to its path as base, so that neither pays for them alone."""
+    below = options.folder.resolve().relative_to(repo).as_posix()
+    entries = base_path_entries(python, repo, tree.base)
+    of_head = tuple(str(tree.head / Path(entry).relative_to(tree.base.resolve())) for entry in entries)
+    given = os.environ.get("PYTHONPATH")
+    libraries = probe(python).library_folders
+    arms: dict[Arm, ArmTree] = {}
+    sides: tuple[tuple[Arm, Path, tuple[str, ...], str | None], ...] = (
+        ("base", tree.base, entries, translated(given, repo, tree.base) if given else None),
+        ("head", tree.head, of_head, given),
+    )
+    for arm, folder, added, search_path in sides:
+        variables = environment(folder / below, added, search_path)
+        arms[arm] = ArmTree(tree=folder, below=below, python=python, environment=variables, libraries=libraries)
+    return arms
+
+
+def _notes(repo: Path, base: Revision, tree: LaidOut, python: str) -> Iterator[str]:
+    """What a reader must know to judge the result."""
+    declared = dependency_files_changed(changed_files(repo, base), head=repo, base=tree.base)
+    if declared:
+        yield (
+            f"{', '.join(declared)} changed: both arms ran with the packages that are installed now, "
+            "so that what other versions change is not in these figures"
+        )
+    copies = installed_copies(python, repo)
+    if copies:
+        yield (
+            f"{', '.join(copies)} is installed from this repository as a copy: what imports it runs that copy in both "
+            "arms; install it with --editable"
+        )
+
+
+def _failure(error: RunFailedError) -> str:
+    if error.arm == "base":
+        return f"{error.what}: without a base that works there is nothing to compare with"
+    return error.what
+
+
+def _prefixed(say: Say, name: str) -> Say:
+    return lambda text: say(f"{name}: {text}")
