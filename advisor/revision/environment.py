@@ -175,7 +175,7 @@ def _verify(python: str, names: tuple[str, ...], entries: tuple[str, ...], arms:
         return
     path = os.pathsep.join((*entries, os.environ.get("PYTHONPATH", ""))).rstrip(os.pathsep)
     for name, place in located(python, names, {"PYTHONPATH": path}).items():
-        there = arms.in_base(place) if place else None
+        there = arms.in_base(place)
         if there is not None and (there.exists() or _is_in(name, (*entries, str(arms.base)))):
             raise RevisionError(
                 f"the base would import head's {name}",

@@ -52,8 +52,12 @@ class RedirectingFinder:
 def install():
     sys.meta_path.append(RedirectingFinder)
 """
-# As meson-python and scikit-build-core do: before everything else.
-FIRST_FINDER = REDIRECTOR.replace("append(", "insert(0, ").replace("_redirections", "known")
+# As meson-python does: before everything else, with a folder of the package that is none.
+FIRST_FINDER = (
+    REDIRECTOR.replace("append(", "insert(0, ")
+    .replace("_redirections", "known")
+    .replace(".known[name])", ".known[name], submodule_search_locations=[__file__ + '/pkg'])")
+)
 
 
 @dataclass(frozen=True, slots=True)
