@@ -180,5 +180,5 @@ def _verify(python: str, names: tuple[str, ...], entries: tuple[str, ...], arms:
             raise RevisionError(
                 f"the base would import head's {name}",
                 why=f"it is installed in editable mode in a way that PYTHONPATH cannot redirect, from {place}",
-                cure="install the project without --editable, or run the check with an interpreter that lacks it",
+                cure="uninstall it there, and put the folder of its code on PYTHONPATH, or name another --python",
             )
