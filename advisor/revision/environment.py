@@ -175,10 +175,10 @@ def _verify(python: str, names: tuple[str, ...], entries: tuple[str, ...], arms:
         return
     path = os.pathsep.join((*entries, os.environ.get("PYTHONPATH", ""))).rstrip(os.pathsep)
     for name, place in located(python, names, {"PYTHONPATH": path}).items():
-        there = arms.in_base(place) if place else None
+        there = arms.in_base(place)
         if there is not None and (there.exists() or _is_in(name, (*entries, str(arms.base)))):
             raise RevisionError(
                 f"the base would import head's {name}",
                 why=f"it is installed in editable mode in a way that PYTHONPATH cannot redirect, from {place}",
-                cure="install the project without --editable, or run the check with an interpreter that lacks it",
+                cure="uninstall it there, and put the folder of its code on PYTHONPATH, or name another --python",
             )

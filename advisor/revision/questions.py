@@ -73,9 +73,9 @@ for name in json.loads(sys.argv[1]):
         spec = find_spec(name)
     except (ImportError, ValueError):
         spec = None
-    if spec is not None:
-        folders = list(spec.submodule_search_locations or ())
-        found[name] = folders[0] if folders else spec.origin
+    if spec is not None:  # a finder may give folders that are none (meson-python), a namespace has no file
+        places = [spec.origin, *(spec.submodule_search_locations or ())]
+        found.update({name: place for place in reversed(places) if place and os.path.exists(place)})
 print()
 print(json.dumps(found))
 """

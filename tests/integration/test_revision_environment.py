@@ -52,8 +52,12 @@ class RedirectingFinder:
 def install():
     sys.meta_path.append(RedirectingFinder)
 """
-# As meson-python and scikit-build-core do: before everything else.
-FIRST_FINDER = REDIRECTOR.replace("append(", "insert(0, ").replace("_redirections", "known")
+# As meson-python does: before everything else, with a folder of the package that is none.
+FIRST_FINDER = (
+    REDIRECTOR.replace("append(", "insert(0, ")
+    .replace("_redirections", "known")
+    .replace(".known[name])", ".known[name], submodule_search_locations=[__file__ + '/pkg'])")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,7 @@ def test_a_finder_that_comes_first_is_an_error_not_a_false_comparison(project: P
     project.finder(FIRST_FINDER, pkg=project.head / "src/pkg/__init__.py")
     with pytest.raises(RevisionError, match="the base would import head's pkg") as caught:
         project.entries()
-    assert "--editable" in caught.value.cure
+    assert "PYTHONPATH" in caught.value.cure
 
 
 def test_a_package_whose_folder_is_named_otherwise_is_an_error(project: Project):
