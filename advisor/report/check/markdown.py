@@ -25,7 +25,8 @@ PLAIN_NAME = re.compile(r"[\w./=,:()+-]+(?: [\w./=,:()+-]+)*", re.ASCII)
 REFERENCED = frozenset(string.punctuation) - frozenset(".,;%=?()'+-/:")
 # What GitHub turns into links, mentions, pictures and formulas even where it is written as a reference: the parts of
 # `@name`, `#1`, `GH-1`, `http://`, `www.`, `:smile:` and `$x$` are kept in elements of their own.
-LIVELY = re.compile(r"[@#$]|:(?=//|[\w+-]+:)|(?<=www)\.|(?<=GH)-(?=\d)", re.IGNORECASE)
+LIVELY = re.compile(r"[@#$]|/(?=/)|:(?=[\w+-]+:)|(?<=www)\.|(?<=GH)-(?=\d)", re.IGNORECASE)
+CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 HEAD_ROW = "| script | verdict | head/base | base | head | pairs | p |\n|:--|:--|--:|--:|--:|--:|--:|\n"
 RULE_ROW = "| rule | outcome | base | head | limit | samples an arm | what it says |\n|:--|:--|--:|--:|--:|--:|:--|\n"
 SITE_ROW = "| function | where | base | head | change | kind |\n|:--|:--|--:|--:|--:|:--|\n"
@@ -74,10 +75,8 @@ def html_name(text: str) -> str:
 
 def prose(text: str) -> str:
     """A sentence: what stands between backticks as code, the rest as it is read."""
-    parts = phrases.plain(text).split("`")
-    if len(parts) % 2 == 0:
-        return _inert(phrases.plain(text))
-    return "".join(name(part) if at % 2 and part else _inert(part) for at, part in enumerate(parts))
+    parts = CODE.split(phrases.plain(text))
+    return "".join(name(part) if at % 2 else _inert(part) for at, part in enumerate(parts))
 
 
 MARKS = phrases.Marks(name=name, prose=prose)
@@ -112,8 +111,9 @@ def _sections(result: CheckResult) -> Iterator[Section]:
 
 
 def _part(kind: int, text: str, outcome: Outcome = "regression") -> Part:
-    """A part of that kind; among parts of one kind, the worse outcome stays longer."""
-    return Part(rank=(kind, WORST_FIRST.index(outcome)), text=text)
+    """A part of that kind; among parts of one kind, the worse outcome stays longer, and details of a pass go first."""
+    last = kind >= WHY and outcome == "pass"
+    return Part(rank=(EXTRAS + 1 if last else kind, WORST_FIRST.index(outcome)), text=text)
 
 
 def _row(row: frames.Row) -> str:
