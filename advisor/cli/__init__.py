@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from advisor.cli import doctor, explain, output, run
+from advisor.cli import check, doctor, explain, history, output, run
 from advisor.errors import EXIT_INTERRUPTED, EXIT_USAGE, AdvisorError
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 EXIT_BUG = 1  # as Python itself exits on a crash; no answer of ours uses it
 DEBUG_VARIABLE = "ADVISE_DEBUG"
-VERBS: dict[str, click.Command] = {"doctor": doctor.doctor, "explain": explain.explain}
+VERBS: dict[str, click.Command] = {
+    "check": check.check, "doctor": doctor.doctor, "explain": explain.explain, "history": history.history,
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

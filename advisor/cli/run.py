@@ -25,12 +25,14 @@ BARE_CHOICES = ("none", "safe", "all")
 BARE_OPTION, BARE_VALUE = "--replay-effects", "all"  # an option that may stand without its value, which is then this
 VERBS_HELP = """\b
 Other verbs:
+  advise check [SCRIPT]  is a change slower than what it is based on?
+  advise history         how past checks of each script went
   advise doctor          what this machine permits, with a cure for what is missing
   advise explain [CODE]  what a finding such as ADV201 means and what to do
 A script that is named as a verb is reached as ./doctor.
 
 \b
-Exit codes: 0 advice given, 2 usage, 4 the script failed, 5 inconclusive, 130 interrupted.
+Exit codes: 0 advice given, 2 usage, 3 regression (check), 4 the script failed, 5 inconclusive, 130 interrupted.
 """
 
 

@@ -152,7 +152,8 @@ class ScriptCheck:
     95% interval; over 1 is slower. `undisturbed` is True where it says what the code takes where the machine leaves it
     alone, False where it compares typical runs. `p_value` is the chance of such a ratio between equal arms (None: not
     tested). `threshold` is the smallest change that counts, a share. `budget_s` is what was allowed for its pairs,
-    `spent_s` what was used for all of it. `new` is True where base has no such script.
+    `spent_s` what they took. `new` is True where there is nothing to
+    compare with yet: base has no such script. `alone` are runs of head where no base ran beside it.
     """
 
     name: str
@@ -164,6 +165,7 @@ class ScriptCheck:
     spent_s: float = 0.0
     warn_only: bool = False
     pairs: Pairs = field(default_factory=Pairs)
+    alone: tuple[Run, ...] = ()
     ratio: Interval | None = None
     undisturbed: bool = True
     p_value: float | None = None

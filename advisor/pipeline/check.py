@@ -48,6 +48,11 @@ class CheckOptions:
     folder: Path
     python: str | None = None
 
+    @property
+    def interpreter(self) -> str:
+        """The interpreter that runs the scripts. Raises InterpreterError."""
+        return choose_interpreter(self.python, beside=self.folder).executable
+
 
 def check(options: CheckOptions, say: Say = lambda _text: None) -> CheckResult:
     """Compare the working tree with its base, script by script.
@@ -60,7 +65,7 @@ def check(options: CheckOptions, say: Say = lambda _text: None) -> CheckResult:
     repo = find_repository(options.folder)
     _find_scripts(options, repo)
     head, base = head_revision(repo), choose_base(repo, options.plan.against, os.environ)
-    python = choose_interpreter(options.python, beside=options.folder).executable
+    python = options.interpreter
     with orderly_end(), temporary_folder() as folder, Timer() as timer:
         say(f"base: {base.shown}, {base.why}")
         with laid_out(repo, base, folder, share=_shared(options, repo)) as tree:
@@ -68,16 +73,15 @@ def check(options: CheckOptions, say: Say = lambda _text: None) -> CheckResult:
             session = _Session(timer=timer, arms=_arms(options, repo, tree, python), say=say)
             scripts = tuple(session.checked(script) for script in options.plan.scripts)
     return CheckResult(
-        advisor_version=metadata.version("advisor"),
-        created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        base=base,
-        head=head,
-        fingerprint=fingerprint(python, repo),
-        scripts=scripts,
-        total_s=time.monotonic() - begin_s,
-        warn_only=options.plan.warn_only,
-        notes=notes,
-    )
+        advisor_version=metadata.version("advisor"), created=now_utc(), base=base, head=head,
+        fingerprint=fingerprint(python, repo), scripts=scripts, total_s=time.monotonic() - begin_s,
+        warn_only=options.plan.warn_only, notes=notes,
+    )  # fmt: skip
+
+
+def now_utc() -> str:
+    """The time, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +94,6 @@ class _Session:
 
     def checked(self, script: CheckedScript) -> ScriptCheck:
         """One script's check; what cannot be measured says why."""
-        begin_s = time.monotonic()
         blank = ScriptCheck(
             name=script.name, file=self._file(script), outcome="could-not-measure", reason="",
             threshold=script.threshold, budget_s=script.budget_s, warn_only=script.warn_only,
@@ -98,14 +101,13 @@ class _Session:
         if not self.arms["base"].has(script):
             return replace(blank, outcome="not-comparable", reason="new in head: base has no such script", new=True)
         try:
-            found = self._measured(script, blank)
+            return self._measured(script, blank)
         except TooFewPairsError as error:
-            found = replace(blank, outcome="inconclusive", reason=error.what)
+            return replace(blank, outcome="inconclusive", reason=error.what)
         except RunFailedError as error:
-            found = replace(blank, reason=_failure(error))
+            return replace(blank, reason=_failure(error))
         except AdvisorError as error:
-            found = replace(blank, reason=" ".join(str(error).split()))
-        return replace(found, spent_s=time.monotonic() - begin_s)
+            return replace(blank, reason=" ".join(str(error).split()))
 
     def _measured(self, script: CheckedScript, blank: ScriptCheck) -> ScriptCheck:
         say = _prefixed(self.say, script.name)
@@ -128,6 +130,7 @@ class _Session:
             blank,
             outcome=outcome,
             reason=reason(script, outcome, rules, pairs=len(pairs), spent_s=spent_s),
+            spent_s=spent_s,
             pairs=pairs,
             ratio=decision.comparison.ratio,
             undisturbed=decision.undisturbed,

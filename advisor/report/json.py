@@ -44,11 +44,11 @@ def parse(text: str) -> Json:
 
 def document(advice: Advice) -> Json:
     """The advice as JSON types, nested as schema "advice/1" has them."""
-    finite: Json = _finite(
+    found: Json = finite(
         {
             "schema": SCHEMA,
             "advisor_version": advice.advisor_version,
-            "created": _utc(advice.created),
+            "created": utc(advice.created),
             "verdict": advice.verdict,
             "conclusive": advice.conclusive,
             "script": _script(advice),
@@ -62,7 +62,7 @@ def document(advice: Advice) -> Json:
             "functions": [asdict(each) for each in advice.functions],
         }
     )
-    return finite
+    return found
 
 
 def _script(advice: Advice) -> Json:
@@ -144,17 +144,17 @@ def _finding(finding: Finding) -> Json:
     return asdict(finding)
 
 
-def _utc(created: str) -> str:
+def utc(created: str) -> str:
     """An ISO 8601 time as UTC to the second with a Z; one without an offset is taken as UTC."""
     moment = datetime.fromisoformat(created)
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401  # any JSON value
+def finite(value: Any) -> Any:  # noqa: ANN401  # any JSON value
     """`value` with tuples as lists and figures JSON cannot hold as None."""
     if isinstance(value, dict):
-        return {str(key): _finite(each) for key, each in value.items()}
+        return {str(key): finite(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(each) for each in value]
+        return [finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

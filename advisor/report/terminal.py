@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
-
-from tabulate import tabulate
 
 from advisor.model.target import OWN_INTERPRETER
 from advisor.report import frames, words
+from advisor.report.sheet import BOLD, DEFAULT_WIDTH, GREEN, RED, YELLOW, Cells, Sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from advisor.model.advice import Advice, Recommendation, SiteAdvice
 
-Cells = tuple[str, ...]
-DEFAULT_WIDTH = 80
-LEAST_WIDTH = 40  # below this a table is left to the terminal to wrap
 LINE_COUNT = 8  # lines shown of the best site; all of them stand in the HTML report
 MARKED = ">"  # before the recommended row
-BOLD, GREEN, YELLOW, RED, PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[0m"
 SEVERITY_COLOR = {"error": RED, "warning": YELLOW, "info": ""}
 
 
 def render(advice: Advice, *, width: int = DEFAULT_WIDTH, color: bool = False) -> str:
     """The advice as text of about `width` columns; ANSI colours where `color` is set."""
-    page = _Page(advice, max(width, LEAST_WIDTH), color)
+    page = _Page(advice, width, color)
     return "\n\n".join(block for block in page.blocks() if block) + "\n"
 
 
-class _Page:
+class _Page(Sheet):
     """The blocks of one advice at one width."""
 
     def __init__(self, advice: Advice, width: int, color: bool) -> None:
+        super().__init__(width, color)
         self.advice = advice
-        self.width = width
-        self.color = color
 
     def blocks(self) -> Iterator[str]:
         """Blocks from the answer down to what it cost; an empty one has nothing to say."""
@@ -51,9 +44,9 @@ class _Page:
         yield self._cost()
 
     def _verdict(self) -> str:
-        text = self._wrap(words.printable(self.advice.verdict))
+        text = self.wrap(words.printable(self.advice.verdict))
         basis = self._basis()
-        return self._paint(text, BOLD) + (f"\n{self._wrap(basis)}" if basis else "")
+        return self.paint(text, BOLD) + (f"\n{self.wrap(basis)}" if basis else "")
 
     def _basis(self) -> str:
         """What the verdict rests on: trials, or a prediction, said in so many words."""
@@ -75,7 +68,7 @@ class _Page:
             return ""
         how = "was interrupted" if ended.interrupted else f"failed with exit code {ended.code}"
         why = f": {words.printable(ended.error)}" if ended.error else ""
-        return self._paint(self._wrap(f"The script {how}{why}. The advice is on what ran until then."), RED)
+        return self.paint(self.wrap(f"The script {how}{why}. The advice is on what ran until then."), RED)
 
     def _sites(self) -> str:
         table = frames.sites(self.advice)
@@ -94,7 +87,7 @@ class _Page:
         wall = words.seconds(self.advice.baseline.wall_s)
         seen = "" if self.advice.baseline.source == "py-spy" else f", by the {self.advice.baseline.source}"
         title = f"Where the {wall} of the script went{seen}"
-        return self._table(title, headers, rows, left=("hot call", "where", "bound", "detail"))
+        return self.table(title, headers, rows, left=("hot call", "where", "bound", "detail"))
 
     def _trials(self, best: SiteAdvice) -> str:
         rows = frames.rows(frames.trials(best))
@@ -102,9 +95,9 @@ class _Page:
             return ""
         headers = ("mix", "a call", "n", "speed-up", "CPU", "switch", "peak")
         title = f"Trials of {words.cut(words.printable(best.site.callee), self.width // 2)}, measured"
-        block = self._table(title, headers, [self._trial(row) for row in rows], left=("mix",))
+        block = self.table(title, headers, [self._trial(row) for row in rows], left=("mix",))
         notes = [_note(row) for row in rows if row.outcome != "ok"] + _predicted(best)
-        return "\n".join((block, *map(self._wrap, (*notes, _legend(best)))))
+        return "\n".join((block, *map(self.wrap, (*notes, _legend(best)))))
 
     def _trial(self, row: frames.Row) -> Cells:
         ok = row.outcome == "ok"
@@ -118,7 +111,7 @@ class _Page:
             switches if ok else words.UNKNOWN,
             words.size(row.peak_pss_bytes),
         )
-        return tuple(self._paint(cell, GREEN) for cell in cells) if row.recommended else cells
+        return tuple(self.paint(cell, GREEN) for cell in cells) if row.recommended else cells
 
     def _lines(self, best: SiteAdvice) -> str:
         table = frames.lines(best)
@@ -135,15 +128,15 @@ class _Page:
         left = len(table) - len(rows)
         name = words.cut(words.printable(best.site.callee), self.width // 3)
         title = f"Lines of {name}" + (f" ({left} more in the report)" if left else "")
-        return self._table(title, ("line", "hits", "share", "code", "source"), rows, left=("line", "code", "source"))
+        return self.table(title, ("line", "hits", "share", "code", "source"), rows, left=("line", "code", "source"))
 
     def _findings(self) -> str:
         return "\n".join(self._finding(row) for row in frames.rows(frames.findings(self.advice, tried=True)))
 
     def _finding(self, row: frames.Row) -> str:
         head = f"{row.code} {row.severity}{self._of_other_site(row.site)}: "
-        text = self._wrap(head + words.printable(row.message), indent="  ")
-        painted = self._paint(head, SEVERITY_COLOR[row.severity])
+        text = self.wrap(head + words.printable(row.message), indent="  ")
+        painted = self.paint(head, SEVERITY_COLOR[row.severity])
         return painted + text[len(head) :] if text.startswith(head) else text
 
     def _of_other_site(self, site_id: str | None) -> str:
@@ -158,7 +151,7 @@ class _Page:
         tried = any(entry.trials for entry in self.advice.sites)
         runs = f"{words.plural(cost.runs, 'run')} of the script" + (" and trials" if tried else ", no trials")
         samples = f"{words.count(base.samples)} samples, {words.count(base.sample_errors)} missed"
-        return self._wrap(
+        return self.wrap(
             f"Cost of this advice: {runs}, {words.seconds(cost.total_s)} (observe "
             f"{words.seconds(cost.observe_s)}, record {words.seconds(cost.record_s)}, replay "
             f"{words.seconds(cost.replay_s)}). Shares: {base.source}, {samples}.{self._interpreter()}"
@@ -171,19 +164,6 @@ class _Page:
             return ""
         version = words.printable(self.advice.machine.python)
         return f" Run by Python {version}: {words.printable(target.python)} ({target.python_why})."
-
-    def _table(self, title: str, headers: Cells, rows: Sequence[Cells], left: Cells) -> str:
-        if not rows:
-            return ""
-        align = ["left" if name in left else "right" for name in headers]
-        body = tabulate(rows, headers, "simple", disable_numparse=True, colalign=align, preserve_whitespace=True)
-        return f"{self._paint(title, BOLD)}\n\n" + "\n".join(line.rstrip() for line in body.splitlines())
-
-    def _wrap(self, text: str, indent: str = "") -> str:
-        return textwrap.fill(text, self.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-
-    def _paint(self, text: str, code: str) -> str:
-        return f"{code}{text}{PLAIN}" if self.color and code and text else text
 
 
 def _ground(best: SiteAdvice, advised: Recommendation) -> str:

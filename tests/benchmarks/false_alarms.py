@@ -1,4 +1,4 @@
-"""How often the pre-merge check is wrong: equal arms called different, true slowdowns missed; beside other gates' rules.
+"""How often the pre-merge check is wrong: false alarms on equal arms, true slowdowns missed; beside other gates.
 
     python tests/benchmarks/false_alarms.py collect runs.jsonl --minutes 90
     python tests/benchmarks/false_alarms.py judge runs.jsonl

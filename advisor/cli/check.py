@@ -1,0 +1,310 @@
+"""`advise check`: the pre-merge check, from the configuration to the files that reviewers and CI read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+import click
+
+from advisor.cli import files, output
+from advisor.cli.history import default_file
+from advisor.cli.run import REPORTS
+from advisor.errors import (
+    EXIT_ADVICE,
+    EXIT_INCONCLUSIVE,
+    EXIT_REGRESSION,
+    AdvisorError,
+    ConfigError,
+    ReportError,
+)
+from advisor.report.words import printable
+
+if TYPE_CHECKING:
+    from advisor.model.check import CheckResult, Outcome
+    from advisor.model.checkplan import CheckPlan, Overrides
+
+PROJECT = "pyproject.toml"
+SECTION = "[tool.advise"
+PAGE = "check.html"
+SUMMARY_BYTES = 1_000_000  # GitHub takes up to 1 MiB a step
+COMMAND_VARIABLE, SUMMARY_VARIABLE = "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"
+
+
+Writer = tuple[Path, "Callable[[CheckResult], str]"]
+
+
+class Given(TypedDict):
+    """The command line, parsed."""
+
+    scripts: tuple[str, ...]
+    against: str | None
+    config: Path | None
+    init: bool
+    budget: float | None
+    threshold: float | None
+    warn_only: bool | None
+    quick: bool
+    python: str | None
+    output: Path
+    json: Path | None
+    markdown: Path | None
+    junit: Path | None
+    sarif: Path | None
+    github: bool | None
+    save: Path | None
+    baseline: Path | None
+    history: Path | None
+    no_history: bool
+    quiet: bool
+
+
+def _file(name: str, what: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    return click.option(name, type=click.Path(path_type=Path), metavar="FILE", help=what)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--against", metavar="REF", help="Revision to compare with. [default: where the default branch was left]")
+@_file("--config", f"Configuration to use. [default: the nearest {PROJECT} with a section [tool.advise.check]]")
+@click.option(
+    "--init", is_flag=True, help=f"Write a section [tool.advise.check] for the SCRIPTs into {PROJECT}, and end."
+)
+@click.option(
+    "--budget", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+    help="Time for the pairs of each script. [default: 60]",
+)  # fmt: skip
+@click.option(
+    "--threshold", type=click.FloatRange(min=0, max=100, min_open=True), metavar="PERCENT",
+    help="Smallest change of seconds that counts. [default: 3]",
+)  # fmt: skip
+@click.option("--warn-only/--fail", default=None, help="Whether to exit 0 whatever is found. [default: --fail]")
+@click.option("--quick", is_flag=True, help="Compare seconds, memory and switches only; observe nothing.")
+@click.option("--python", metavar="PATH", help="Interpreter that runs both revisions. [default: as for `advise`]")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=REPORTS, show_default=True, metavar="DIR",
+    help=f"Folder of the HTML report, {PAGE}.",
+)  # fmt: skip
+@_file("--json", "Write the result for machines as well, schema advice-check/1.")
+@_file("--markdown", "Write it as Markdown, to be a comment on a pull request.")
+@_file("--junit", "Write it as JUnit XML.")
+@_file("--sarif", "Write what is wrong as SARIF 2.1.0, on the line it comes from.")
+@click.option(
+    "--github/--no-github", default=None,
+    help=f"Print workflow commands and add to ${SUMMARY_VARIABLE}. [default: where ${COMMAND_VARIABLE} is true]",
+)  # fmt: skip
+@_file("--save", "Keep head's runs, to be compared with later on this machine.")
+@_file("--baseline", "Compare with runs that --save kept, instead of with a revision.")
+@_file("--history", "Add the result to this file. [default: .advise/history.sqlite3 beside the configuration]")
+@click.option("--no-history", is_flag=True, help="Do not add the result to a history.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.argument("scripts", metavar="[SCRIPT]...", nargs=-1)
+def check(**given: Unpack[Given]) -> int:
+    r"""Check whether a change made scripts slower, side by side with the revision it is based on.
+
+    The base is laid out in a git worktree and both revisions run in turn, dozens of times, until the difference is
+    known well enough or the budget is over. SCRIPT is a path, `-m MODULE` in quotes, or a name from the configuration;
+    all configured ones without any.
+
+    \b
+    Exit codes: 0 no regression, 2 usage, 3 regression, 5 inconclusive, not comparable or not measured,
+    130 interrupted. With --warn-only 0 for 3 and 5 as well.
+    """
+    if given["init"]:
+        return _init(given)
+    writers = tuple(_writers(given))
+    for path in (*(path for path, _ in writers), *([given["save"]] if given["save"] is not None else [])):
+        files.check_writable(path)
+    plan, folder = _plan(given)
+    result = _checked(given, plan, folder)
+    _deliver(result, given, plan, writers)
+    return exit_code(result)
+
+
+def exit_code(result: CheckResult) -> int:
+    """The exit code that `--help` tells: a regression counts before what could not be told; warnings never do."""
+    counted: set[Outcome] = {script.outcome for script in result.scripts if not (script.new or script.warn_only)}
+    if result.warn_only or counted <= {"pass", "improvement"}:
+        return EXIT_ADVICE
+    return EXIT_REGRESSION if "regression" in counted else EXIT_INCONCLUSIVE
+
+
+def _init(given: Given) -> int:
+    from advisor.gate.starter import init  # noqa: PLC0415  # --help need not wait
+
+    file = given["config"] or Path(PROJECT)
+    text = file.read_text(encoding="utf-8") if file.exists() else None
+    files.write(file, init(text, given["scripts"]))
+    output.put(f"Wrote [tool.advise.check] to {printable(str(file))}; `advise check` reads it.\n")
+    return EXIT_ADVICE
+
+
+def _plan(given: Given) -> tuple[CheckPlan, Path]:
+    """What is to be checked, and the folder its paths start from. Raises ConfigError, also where that is nothing."""
+    from advisor.gate.config import parse, with_scripts  # noqa: PLC0415  # as above
+    from advisor.model.checkplan import CheckPlan, Overrides  # noqa: PLC0415  # as above
+
+    file = given["config"] or _nearest_config(Path.cwd())
+    folder = file.resolve().parent if file is not None else Path.cwd()
+    plan = parse(_text(file), str(file)) if file is not None else CheckPlan()
+    threshold = given["threshold"]
+    overrides: Overrides = Overrides(
+        against=given["against"], budget_s=given["budget"], threshold=threshold / 100 if threshold else None,
+        warn_only=given["warn_only"], shape=False if given["quick"] else None,
+    )  # fmt: skip
+    known = {name for script in plan.scripts for name in (script.name, script.path, script.module)}
+    scripts = [script if script in known else _from_folder(script, folder) for script in given["scripts"]]
+    plan = with_scripts(plan, scripts, overrides)
+    if not plan.scripts:
+        cure = "name a SCRIPT, or write them down with `advise check --init SCRIPT...`"
+        raise ConfigError("there is no script to check", source=str(file or "advise check"), cure=cure)
+    return plan, folder
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            "it cannot be read", source=str(file), why=str(error), cure="name another --config"
+        ) from error
+
+
+def _nearest_config(start: Path) -> Path | None:
+    """The first pyproject.toml upwards that has a section of ours."""
+    for folder in (start, *start.parents):
+        file = folder / PROJECT
+        if file.is_file() and SECTION in file.read_text(encoding="utf-8", errors="replace"):
+            return file
+    return None
+
+
+def _from_folder(script: str, folder: Path) -> str:
+    """A script as named here, seen from `folder`; a module as it is."""
+    if script.startswith("-m "):
+        return script
+    return Path(os.path.relpath(script, folder)).as_posix()
+
+
+def _checked(given: Given, plan: CheckPlan, folder: Path) -> CheckResult:
+    from advisor.pipeline.check import CheckOptions, check  # noqa: PLC0415  # as above
+    from advisor.pipeline.stored import check_stored  # noqa: PLC0415  # as above
+    from advisor.report.check.baseline import parse  # noqa: PLC0415  # as above
+
+    options = CheckOptions(plan=plan, folder=folder, python=given["python"])
+    say = _silent if given["quiet"] else _say
+    file = given["baseline"]
+    if file is not None:
+        return check_stored(options, parse(_text(file), str(file)), say)
+    if given["save"] is not None and given["against"] is None:
+        return check_stored(options, None, say)
+    return check(options, say)
+
+
+def _silent(_text: str) -> None:
+    """Show nothing."""
+
+
+def _say(text: str) -> None:
+    click.echo(f"advise check: {printable(text)}", err=True)
+
+
+def _deliver(result: CheckResult, given: Given, plan: CheckPlan, writers: Sequence[Writer]) -> None:
+    """Show and write everything; the first failure is raised when all has been tried."""
+    deeds = [
+        partial(_show, result),
+        *(partial(_write, result, path, render) for path, render in writers),
+        partial(_tell_github, result, given["github"]),
+        *([partial(_save, result, given["save"], plan)] if given["save"] is not None else []),
+        partial(_remember, result, given),
+    ]
+    failures = []
+    for deed in deeds:
+        try:
+            deed()
+        except AdvisorError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _show(result: CheckResult) -> None:
+    from advisor.report.check import terminal  # noqa: PLC0415  # as above
+
+    output.put(terminal.render(result, width=output.columns(), color=output.colored()))
+
+
+def _write(result: CheckResult, path: Path, render: Callable[[CheckResult], str]) -> None:
+    files.write(path, render(result))
+    output.put(f"Written: {printable(str(path))}\n")
+
+
+def _writers(given: Given) -> Iterator[Writer]:
+    from advisor.report.check import html, json, junit, markdown, sarif  # noqa: PLC0415  # as above
+
+    yield given["output"] / PAGE, html.render
+    wanted = (
+        (given["json"], json.render), (given["markdown"], markdown.render), (given["junit"], junit.render),
+        (given["sarif"], sarif.render),
+    )  # fmt: skip
+    for path, render in wanted:
+        if path is not None:
+            yield path, render
+
+
+def _tell_github(result: CheckResult, wanted: bool | None) -> None:
+    """Annotations on standard output, and a summary of the step where the runner gives a file for it."""
+    if not (os.environ.get(COMMAND_VARIABLE) == "true" if wanted is None else wanted):
+        return
+    from advisor.report.check import commands, markdown  # noqa: PLC0415  # as above
+
+    output.put(commands.render(result))
+    summary = os.environ.get(SUMMARY_VARIABLE)
+    if summary:
+        try:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(markdown.render(result, most_bytes=SUMMARY_BYTES))
+        except OSError as error:
+            raise ReportError("the step's summary was not written", why=f"{summary}: {error.strerror}") from error
+
+
+def _remember(result: CheckResult, given: Given) -> None:
+    """Add the result to the history. That of its own accord it cannot is no reason to fail."""
+    if given["no_history"]:
+        return
+    from advisor.history.store import History  # noqa: PLC0415  # as above
+
+    if given["history"] is not None:
+        History(given["history"]).add(result)
+        return
+    file = default_file(Path.cwd())
+    try:
+        History(file).add(result)
+        files.write(file.parent / ".gitignore", "*\n")  # what is kept here is of this machine
+    except AdvisorError as error:
+        output.complain(f"the result is not in the history: {error}")
+
+
+def _save(result: CheckResult, file: Path, plan: CheckPlan) -> None:
+    """Keep head's runs of every script that has any."""
+    from advisor.model.baseline import Baseline, StoredScript  # noqa: PLC0415  # as above
+    from advisor.report.check.baseline import render  # noqa: PLC0415  # as above
+
+    planned = {script.name: script for script in plan.scripts}
+    stored = tuple(
+        StoredScript(
+            name=script.name, program=planned[script.name].shown, argv=planned[script.name].argv,
+            runs=script.pairs.head or script.alone,
+            aa_ratio=script.self_test.ratio if script.self_test is not None else None,
+        )
+        for script in result.scripts
+        if script.pairs.head or script.alone
+    )  # fmt: skip
+    baseline = Baseline(
+        advisor_version=result.advisor_version, created=result.created, commit=result.head.commit,
+        fingerprint=result.fingerprint, scripts=stored,
+    )  # fmt: skip
+    files.write(file, render(baseline))
+    output.put(f"Kept: {printable(str(file))}\n")
