@@ -70,7 +70,7 @@ def _file(name: str, what: str) -> Callable[[Callable[..., int]], Callable[..., 
 @click.option("--against", metavar="REF", help="Revision to compare with. [default: where the default branch was left]")
 @_file("--config", f"Configuration to use. [default: the nearest {PROJECT} with a section [tool.advise.check]]")
 @click.option(
-    "--init", is_flag=True, help=f"Write a section [tool.advise.check] for the SCRIPTs into {PROJECT}, and end."
+    "--init", is_flag=True, help=f"Write a section [tool.advise.check] for the SCRIPTs into {PROJECT} and end."
 )
 @click.option(
     "--budget", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
@@ -167,9 +167,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            "it cannot be read", source=str(file), why=str(error), cure="name another --config"
-        ) from error
+        raise ConfigError("it cannot be read", source=str(file), why=str(error), cure="name another") from error
 
 
 def _nearest_config(start: Path) -> Path | None:

@@ -96,7 +96,7 @@ def _functions(profiles: Sequence[Profile], median_s: float) -> Mapping[Function
 
 def _own_seconds(profile: Profile, median_s: float) -> Iterator[tuple[FrameName, str, float]]:
     """(place, kind, seconds) of the user's code, the run scaled to the undisturbed one."""
-    scale = median_s / profile.wall_s if profile.wall_s > 0 else 0.0
+    scale = _scale(profile, median_s)
     for stack in profile.stacks:
         place = own_place(stack)
         if place is not None:
@@ -132,8 +132,14 @@ def _notable(change: SiteChange, run_s: float) -> bool:
 def _stacks(profiles: Sequence[Profile], median_s: float) -> defaultdict[tuple[str, ...], float]:
     found: defaultdict[tuple[str, ...], float] = defaultdict(float)
     for profile in profiles:
-        scale = median_s / profile.wall_s / len(profiles) if profile.wall_s > 0 else 0.0
+        scale = _scale(profile, median_s) / len(profiles)
         for stack in profile.stacks:
             frames = tuple(f"{frame.function} ({frame.file})" for frame in stack.levels)
             found[frames] += scale * sum(s for kind, s in stack.states.items() if kind not in _NOT_ITS_OWN)
     return found
+
+
+def _scale(profile: Profile, median_s: float) -> float:
+    """What makes a profile's seconds those of an undisturbed run: of its length, with nobody to queue with for a CPU."""
+    own = 1.0 - profile.ledger.share(_NOT_ITS_OWN)
+    return median_s / profile.wall_s / own if profile.wall_s > 0 and own > 0 else 0.0

@@ -6,7 +6,7 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 from advisor.report import codes, flame, page, words
-from advisor.report.check import chart, sentences
+from advisor.report.check import chart, phrases, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,8 +68,8 @@ def figure(rule: RuleResult, value: float | None) -> str:
     """A rule's figure with its unit."""
     if value is None:
         return words.UNKNOWN
-    shown = {"s": words.seconds, "B": words.size, "share": words.percent}.get(rule.unit)
-    return shown(value) if shown else f"{value:,.4g} {rule.unit}".rstrip()
+    shown = phrases.UNITS.get(rule.unit)
+    return shown(value) if shown is not None else f"{value:,.4g} {rule.unit}".rstrip()
 
 
 def _median(runs: Sequence[Run]) -> str:
