@@ -1,1 +1,1 @@
-"""The result of a pre-merge check, one file a format: each renders it as text and touches no file."""
+"""What a pre-merge check shows and writes: one file a format, each a pure function of the result."""
