@@ -90,7 +90,8 @@ def table(panel: Panel) -> str:
     name = words.cut(words.printable(panel.latest.script), output.columns())
     rows = [_row(point) for point in reversed(panel.points[-SHOWN_ROWS:])]
     left = len(panel.points) - len(rows)
-    title = f"{name}\non {words.printable(panel.machine)}" + (f"\n({left} earlier in the page)" if left else "")
+    notes = [f"on {panel.machine}", *panel.differs, *([f"{left} earlier in the page"] if left else [])]
+    title = "\n".join((name, *(f"  {words.printable(note)}" for note in notes)))
     shown = tabulate(rows, HEADERS, "simple", disable_numparse=True, colalign=ALIGNED)
     return f"{title}\n\n" + "\n".join(line.rstrip() for line in shown.splitlines())
 

@@ -140,6 +140,6 @@ def _stacks(profiles: Sequence[Profile], median_s: float) -> defaultdict[tuple[s
 
 
 def _scale(profile: Profile, median_s: float) -> float:
-    """What makes a profile's seconds those of an undisturbed run: of its length, with nobody to queue with for a CPU."""
+    """What makes a profile's seconds those of an undisturbed run: its length, and nobody to queue with for a CPU."""
     own = 1.0 - profile.ledger.share(_NOT_ITS_OWN)
     return median_s / profile.wall_s / own if profile.wall_s > 0 and own > 0 else 0.0

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 D = TypeVar("D")
 AS_MUCH_ALIKE = 0.5  # of difflib's ratio: `treshold` and `budget_s` are told, `verbose` is like none
+MOST_PERCENT = 1000  # a bare number up to here may be meant as a percentage
 PERCENT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*%\s*", re.ASCII)
 MIX = re.compile(r"([1-9][0-9]{0,4}) (threads?|process(?:es)?)(?: x ([1-9][0-9]{0,4}) threads?)?", re.ASCII)
 LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -130,8 +131,10 @@ def share(value: object) -> float:
         value = float(found[1]) / 100
         if 0 < value < math.inf:
             return value
-    elif is_number(value) and value >= 1:
+    elif is_number(value) and 1 <= value <= MOST_PERCENT:
         raise ValueError(f'a share or a percentage: write "{value:g}%" if {value:g}% is meant, or "{value * 100:g}%"')
+    elif is_number(value) and value > 1:
+        value = None
     return _number(value, over=0, expected='a percentage over 0 such as "3%", or a share such as 0.03')
 
 

@@ -88,19 +88,14 @@ class History:
             return self._migrated("ro" if self._wal.exists() else "ro&immutable=1")
 
     def _migrated(self, mode: str) -> sqlite3.Connection:
-        connection = self._open(mode)
+        address = f"{self.path.absolute().as_uri()}?mode={mode}"
+        connection = sqlite3.connect(address, uri=True, timeout=BUSY_S, isolation_level=None)
         try:
+            connection.execute("PRAGMA foreign_keys = ON")
             schema.migrate(connection)
         except BaseException:
             connection.close()
             raise
-        return connection
-
-    def _open(self, mode: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_S, isolation_level=None
-        )
-        connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
     @property

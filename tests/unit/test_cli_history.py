@@ -48,6 +48,14 @@ def test_all_scripts_are_shown_and_those_not_measured_have_no_figures(file: Path
     assert "branch-2" not in done.output
 
 
+def test_two_machines_are_two_tables_and_what_differs_is_said(file: Path, tmp_path: Path):
+    other = replace(checked.FINGERPRINT, python="CPython 3.12.1")
+    History(file).add(replace(checked.RESULT, fingerprint=other))
+    done = run(tmp_path, "--file", str(file), checked.PASS.name)
+    assert done.output.count("checked (UTC)") == 2
+    assert "  another Python: CPython 3.11.7 then, CPython 3.12.1 now\n" in done.output
+
+
 def test_a_script_that_was_never_checked_is_told_with_those_that_were(file: Path, tmp_path: Path):
     with pytest.raises(HistoryError, match=r"no check of other\.py") as caught:
         run(tmp_path, "--file", str(file), "other.py")
@@ -60,7 +68,7 @@ def test_a_long_history_is_cut_on_the_screen_and_whole_in_the_page(tmp_path: Pat
     for minute in range(cli.SHOWN_ROWS + 5):
         kept.add(replace(checked.CLEAN, scripts=(checked.PASS,), created=f"2026-11-01T10:{minute:02}:00Z"))
     done = run(tmp_path, "--file", str(kept.path))
-    assert "(5 earlier in the page)" in done.output
+    assert "5 earlier in the page" in done.output
     assert "10:04" not in done.output
     assert "2026-11-01T10:00:00Z" in (tmp_path / "reports" / "history.html").read_text()
 

@@ -114,6 +114,10 @@ def test_an_unknown_key_is_refused_with_its_place_and_the_nearest_one(text: str,
     ("line", "key", "said"),
     [
         ("threshold = 3", "threshold", 'write "3%" if 3% is meant, or "300%"'),
+        (f"threshold = 1{'0' * 400}", "threshold", 'such as "3%"'),
+        ("threshold = inf", "threshold", 'such as "3%"'),
+        ("threshold = 20000.0", "threshold", 'such as "3%"'),
+        ("threshold = 1", "threshold", 'write "1%" if 1% is meant, or "100%"'),
         ("threshold = '0%'", "threshold", 'such as "3%"'),
         ("threshold = -0.1", "threshold", 'such as "3%"'),
         ("threshold = true", "threshold", 'such as "3%"'),
@@ -223,8 +227,8 @@ def test_whatever_is_validly_written_is_what_the_plan_holds(check: dict[str, Any
         assert script.warn_only == given_.get("warn-only", check.get("warn-only", False))
         if script.rules.time is not None:
             assert script.threshold == script.rules.time.threshold
-        elif {"threshold"} & (check.keys() | given_.keys()) and "rules" not in check and "rules" not in given_:
-            assert script.threshold == as_share(given_.get("threshold", check.get("threshold")))
+        if "rules" not in check | given_:
+            assert script.threshold == as_share(given_.get("threshold", check.get("threshold", 0.03)))
 
 
 def tables_in(value: object) -> list[dict[str, Any]]:
