@@ -56,7 +56,7 @@ def compare_undisturbed(base: Sequence[float], head: Sequence[float]) -> Compari
     within pairs), which holds whatever the distribution of the noise.
     """
     one, two = np.log(np.asarray(base)), np.log(np.asarray(head))
-    slower, faster = _permuted(one, two) if len(one) >= PERMUTABLE_PAIRS else _ranked(one, two)
+    slower, faster = _permuted(one, two) if len(one) >= PERMUTABLE_PAIRS else chances(base, head)
     return Comparison(ratio=_interval(one, two, _undisturbed_shift), p_slower=slower, p_faster=faster)
 
 
@@ -66,8 +66,18 @@ def compare_typical(base: Sequence[float], head: Sequence[float]) -> Comparison:
     Sees what undisturbed runs do not: a change that shows in some runs only.
     """
     one, two = np.log(np.asarray(base)), np.log(np.asarray(head))
-    slower, faster = _ranked(one, two)
+    slower, faster = chances(base, head)
     return Comparison(ratio=_interval(one, two, _typical_shift), p_slower=slower, p_faster=faster)
+
+
+def chances(base: Sequence[float], head: Sequence[float]) -> tuple[float, float]:
+    """The one-sided chances (slower, faster) of a rank test (Mann and Whitney, 1947)."""
+    from scipy.stats import mannwhitneyu  # noqa: PLC0415  # loading it takes longer than --help may
+
+    return (
+        float(mannwhitneyu(head, base, alternative="greater").pvalue),
+        float(mannwhitneyu(head, base, alternative="less").pvalue),
+    )
 
 
 def mean_ratio(base: Sequence[float], head: Sequence[float]) -> float:
@@ -123,16 +133,6 @@ def _permuted(base: Floats, head: Floats) -> tuple[float, float]:
     seen = float(_undisturbed_shift(base, head))
     slower, faster = (np.count_nonzero(beyond) for beyond in (shifts >= seen - _ROUNDING, shifts <= seen + _ROUNDING))
     return float((1 + slower) / (1 + RESAMPLES)), float((1 + faster) / (1 + RESAMPLES))
-
-
-def _ranked(base: Floats, head: Floats) -> tuple[float, float]:
-    """The one-sided chances (slower, faster) of a rank test (Mann and Whitney, 1947)."""
-    from scipy.stats import mannwhitneyu  # noqa: PLC0415  # loading it takes longer than --help may
-
-    return (
-        float(mannwhitneyu(head, base, alternative="greater").pvalue),
-        float(mannwhitneyu(head, base, alternative="less").pvalue),
-    )
 
 
 _ROUNDING = 1e-12

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from advisor.gate.compare import Comparison, compare_typical, compare_undisturbed
+from advisor.gate.compare import Comparison, chances, compare_typical, compare_undisturbed
 from advisor.model.check import Outcome
 
 LEAST_PAIRS = 5
@@ -18,7 +18,7 @@ EXCLUDED = 5 / 3
 """With that interval, "pass" excludes a change of so many thresholds, and a change of that size is mostly found."""
 EARLY_P = 0.0005
 """Chance at which a difference ends the runs early, at whatever look (Haybittle and Peto: a bound so strict that all
-early looks together add next to nothing to the false alarms of the last one)."""
+early looks together add little to the false alarms of the last one). Seven pairs can reach it."""
 TYPICAL_P = 0.0005
 """The same for typical runs, a second way to be called different."""
 LOOK_GROWTH = 1.25
@@ -48,14 +48,17 @@ def decide(
     chance that noise does not give. "pass" needs an interval that a change of the threshold's size would not fit
     into; where the runs cannot show that either way, the answer is "inconclusive".
     """
-    undisturbed, typical = compare_undisturbed(base, head), compare_typical(base, head)
+    undisturbed = compare_undisturbed(base, head)
     narrow = len(base) >= SETTLED_PAIRS and undisturbed.half_width <= NARROW * threshold
     limit = false_alarms / 2 if narrow or final else EARLY_P  # each side may have half of them
-    early = len(base) >= SETTLED_PAIRS or final
-    for comparison, at_most in ((undisturbed, limit), (typical, TYPICAL_P)):
-        outcome = _difference(comparison, threshold, at_most)
-        if outcome is not None and early:
-            return Decision(outcome=outcome, settled=True, comparison=comparison, undisturbed=comparison is undisturbed)
+    outcome = _difference(undisturbed, threshold, limit)
+    if outcome is not None:
+        return Decision(outcome=outcome, settled=True, comparison=undisturbed)
+    if min(chances(base, head)) <= TYPICAL_P:
+        typical = compare_typical(base, head)
+        outcome = _difference(typical, threshold, TYPICAL_P)
+        if outcome is not None:
+            return Decision(outcome=outcome, settled=True, comparison=typical, undisturbed=False)
     most = EXCLUDED * threshold
     excluded = 1 / (1 + most) < undisturbed.ratio.low and undisturbed.ratio.high < 1 + most
     passed = excluded and (narrow or (final and undisturbed.half_width <= threshold))

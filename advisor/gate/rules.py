@@ -22,6 +22,8 @@ LEAST_SWITCHES_PER_S = 200.0
 """Context switches a second that cost next to nothing: at 2-5 us each (lmbench's figure for current machines), 0.1%."""
 LEAST_PICKLED_BYTES = 10_000
 """Growth of a task's pickles that is lost beside the cost of handing it out (about 0.1 ms)."""
+NOTABLE_SHIFT = 0.01
+"""Change of a share below which it is not worth a word what kind of wait it is."""
 CODES: dict[RuleName, str] = {
     "time": "ADV501", "memory": "ADV502", "switches": "ADV503", "bound": "ADV504", "gil": "ADV505",
     "pickled": "ADV506", "scaling": "ADV507", "pool": "ADV508",
@@ -134,7 +136,9 @@ def _bound(evidence: Evidence, _script: CheckedScript) -> Found | None:
         return None
     before, after = (fmean(arm) for arm in shares)
     kind = max(WAIT_KINDS, key=lambda kind: abs(_mean_share(evidence.head, kind) - _mean_share(evidence.base, kind)))
-    what = f"waits {after:.0%} of its time, {before:.0%} before; most of the difference is {_WAITS[kind]}"
+    what = f"waits {after:.0%} of its time, {before:.0%} before"
+    if abs(after - before) >= NOTABLE_SHIFT:
+        what += f"; most of the difference is {_WAITS[kind]}"
     sure = min(shares[1]) > max(shares[0]) or max(shares[1]) < min(shares[0])
     return Found(
         base=before, head=after, unit="share", what=what, change=after - before, sure=sure,
