@@ -65,8 +65,10 @@ def _outcome(script: ScriptCheck, *, warns: bool) -> Annotation | None:
     kind = kinds.get(script.outcome)
     if kind is None or script.new:
         return None
-    file, line = tables.blamed(script) if script.outcome == "regression" else (script.file, 1)
-    why = [script.reason, *(phrases.rule(found) for found in script.rules if found.guilty)]
+    broken = [found for found in script.rules if found.guilty]
+    file, line = tables.blamed(script, next(iter(broken), None)) if script.outcome == "regression" else (script.file, 1)
+    said = [] if any(script.reason == found.message for found in broken) else [script.reason]
+    why = [*said, *map(phrases.rule, broken)]
     title = f"{phrases.outcome(script)}: {script.name}"
     return Annotation(kind=kind, title=title, message=_lines(why), file=file, line=line)
 

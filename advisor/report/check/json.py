@@ -88,6 +88,7 @@ def _script(script: ScriptCheck) -> Json:
         "pairs": len(script.pairs),
         "base": _arm(script.pairs.base),
         "head": _arm(script.pairs.head),
+        "alone": _arm(script.alone),
         "budget_s": script.budget_s,
         "spent_s": script.spent_s,
         "self_test": _self_test(script.self_test) if script.self_test is not None else None,
@@ -107,8 +108,11 @@ def _arm(runs: Sequence[Run]) -> Json:
 
 
 def _self_test(tested: SelfTest) -> Json:
-    rates = {"false_alarm_rate": tested.false_alarm_rate, "bare_alarm_rate": tested.bare_alarm_rate}
-    return asdict(tested) | (rates if tested.splits else dict.fromkeys(rates))
+    dealt = tested.splits > 0
+    return asdict(tested) | {
+        "false_alarm_rate": tested.false_alarm_rate if dealt else None,
+        "bare_alarm_rate": tested.bare_alarm_rate if dealt else None,
+    }
 
 
 def _site(site: SiteChange) -> Json:
