@@ -77,10 +77,27 @@ def of_trials(trials: pd.DataFrame) -> Chart | None:
     workers = sorted({int(each) for each in best["workers"]})
     return Chart(
         series=tuple(series),
-        x_ticks=_apart([Tick(at=scale.x(each), text=str(each)) for each in workers]),
-        y_ticks=tuple(Tick(at=scale.y(each), text=f"{each:g}x") for each in _steps(scale.top)),
+        x_ticks=apart([Tick(at=scale.x(each), text=str(each)) for each in workers]),
+        y_ticks=tuple(Tick(at=scale.y(each), text=f"{each:g}x") for each in steps(0.0, scale.top)),
         one_y=scale.y(1.0),
     )
+
+
+def apart(ticks: list[Tick]) -> tuple[Tick, ...]:
+    """The ticks from the last one down, without those that would touch the one before."""
+    kept: list[Tick] = []
+    for tick in reversed(ticks):
+        if not kept or kept[-1].at - tick.at >= TICK_GAP:
+            kept.append(tick)
+    return tuple(reversed(kept))
+
+
+def steps(low: float, high: float) -> list[float]:
+    """Round figures from `low` up to `high`, which is over it."""
+    rough = (high - low) / Y_TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(nice * power for nice in NICE_STEPS if nice * power >= rough)
+    return [index * step for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,19 +129,3 @@ def _top(best: pd.DataFrame) -> float:
     """The upper end of the axis: the highest end of an interval, at least a little over 1."""
     ends = [*best["speedup"], *best["speedup_high"].dropna()]
     return max(1.1, *map(float, ends))
-
-
-def _apart(ticks: list[Tick]) -> tuple[Tick, ...]:
-    """The ticks from the last one down, without those that would touch the one before."""
-    kept: list[Tick] = []
-    for tick in reversed(ticks):
-        if not kept or kept[-1].at - tick.at >= TICK_GAP:
-            kept.append(tick)
-    return tuple(reversed(kept))
-
-
-def _steps(top: float) -> list[float]:
-    """Round figures from 0 up to `top`."""
-    power = 10.0 ** math.floor(math.log10(top / Y_TICKS))
-    step = next(nice * power for nice in NICE_STEPS if nice * power >= top / Y_TICKS)
-    return [index * step for index in range(int(top / step) + 1)]

@@ -12,19 +12,6 @@ if TYPE_CHECKING:
     from advisor.model.advice import Advice, SiteAdvice
 
 TEMPLATE = "report.html.j2"
-KIND_WORDS = {
-    "python": "on the CPU, Python (holding the GIL)",
-    "native": "on the CPU, native code (GIL released)",
-    "network": "waiting for the network",
-    "disk": "waiting for the disk",
-    "sleep": "sleeping",
-    "child": "waiting for a child process",
-    "pipe": "waiting for a pipe",
-    "lock": "waiting for a lock",
-    "gil": "waiting for the GIL",
-    "runqueue": "ready to run, no CPU free",
-    "other": "waiting, on what is not known",
-}
 SHOWN_FUNCTIONS = 20  # by calls; all of them stand in the advice file
 
 
@@ -47,7 +34,7 @@ def _page(advice: Advice) -> Mapping[str, Any]:
         "functions": frames.rows(functions.head(SHOWN_FUNCTIONS)),
         "function_count": len(functions),
         "document": json.document(advice),
-        "KIND_WORDS": KIND_WORDS,
+        "KIND_WORDS": words.KIND_WORDS,
         "drawing": chart,
         "style": page.asset("report.css"),
         "script": script,

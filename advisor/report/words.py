@@ -25,6 +25,20 @@ MOST_DECIMALS = 4  # a ratio below 0.001 is zero to any reader
 # encoding can write; Zl and Zp, line breaks that would split a table row.
 UNPRINTABLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
+KIND_WORDS = {
+    "python": "on the CPU, Python (holding the GIL)",
+    "native": "on the CPU, native code (GIL released)",
+    "network": "waiting for the network",
+    "disk": "waiting for the disk",
+    "sleep": "sleeping",
+    "child": "waiting for a child process",
+    "pipe": "waiting for a pipe",
+    "lock": "waiting for a lock",
+    "gil": "waiting for the GIL",
+    "runqueue": "ready to run, no CPU free",
+    "other": "waiting, on what is not known",
+}
+
 
 def known(value: float | None) -> bool:
     """True where a figure is there: neither None nor NaN (pandas turns None into NaN)."""
@@ -40,6 +54,11 @@ def seconds(value_s: float | None, *, digits: int = 3) -> str:
     if value_s >= MS:
         return f"{_digits(value_s / MS, digits)} ms"
     return f"{_digits(value_s / US, digits)} us"
+
+
+def signed_seconds(value_s: float) -> str:
+    """A difference of durations as `+50.0 ms` or `-1.20 s`."""
+    return f"{'-' if value_s < 0 else '+' if value_s > 0 else ''}{seconds(abs(value_s))}"
 
 
 def percent(share: float | None) -> str:
