@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from advisor.model.ledger import KINDS
 from advisor.report import words
 
 Stack = tuple[Sequence[str], Sequence[float]]
@@ -48,6 +49,27 @@ DIFFERENCE_VIEWS = (
     View(label="base", columns=(0,)),
     View(label="change", columns=(0, 1), change=True),
 )
+
+
+CPU_KINDS = ("python", "native")
+STATE_VIEWS = (
+    View(label="wall time", columns=tuple(range(len(KINDS)))),
+    View(label="on the CPU", columns=tuple(KINDS.index(kind) for kind in CPU_KINDS)),
+    View(label="holding the GIL", columns=(KINDS.index("python"),)),
+)
+"""Wall, CPU and GIL flame graphs of one profile: kinds of time are those of a ledger."""
+
+
+def of_states(root: str, stacks: Iterable[tuple[Sequence[str], Mapping[str, float]]]) -> Flame:
+    """The graph of one profile: of each stack its seconds by kind (fields of `Ledger`; one that is missing is zero)."""
+    return Flame(
+        root=root,
+        columns=KINDS,
+        labels=KINDS,
+        views=STATE_VIEWS,
+        colour="state",
+        stacks=tuple((frames, [seconds.get(kind, 0.0) for kind in KINDS]) for frames, seconds in stacks),
+    )
 
 
 def document(flame: Flame) -> Mapping[str, Any]:

@@ -120,7 +120,9 @@ def test_headings_go_down_one_level_at_a_time(page: str):
 
 def test_each_script_has_its_verdict_with_ratio_interval_medians_pairs_and_chance():
     text = texts(checked.RESULT)
-    assert re.search(r"jobs/import data.py --all regression 1.10x \(1.08-1.12\) 500 ms ±1% 550 ms ±1% 12 0.0004", text)
+    assert re.search(
+        r"jobs/import data.py --all regression 1.100x \(1.080-1.120\) 500 ms ±1% 550 ms ±1% 12 0.0004", text
+    )
     assert re.search(r"broken.py could not measure - - - 0 -", text)
 
 
@@ -137,13 +139,14 @@ def test_what_was_compared_is_named():
 
 def test_this_machines_false_alarms_and_the_second_witness_are_told():
     text = texts(checked.RESULT)
+    assert "equal arms came out 1.004x (0.985-1.021) in 12 pairs" in text
     assert "the rule called 0.5% different; a bare limit of 3% on the ratio of means would have called 33% so" in text
     assert "1,900,000,000 in base, 2,100,000,000 in head, 1.11x; median of 4 runs an arm" in text
 
 
 def test_rules_show_their_figures_with_units():
     text = texts(checked.RESULT)
-    assert re.search(r"ADV502 memory worse 31 MB 63 MB 2.00x \(1.98-2.02\) 20% 12 takes 2.0x the memory", text)
+    assert re.search(r"ADV502 memory worse 31 MB 63 MB 2.000x \(1.980-2.020\) 20% 12 takes 2.0x the memory", text)
     assert re.search(r"ADV504 bound worse \(warning\) 3% 41% - 20 points 2 waits 41%", text)
 
 

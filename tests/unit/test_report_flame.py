@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from advisor.model.ledger import KINDS
 from advisor.report import flame
 
 GRAPH = flame.Flame(
@@ -43,3 +44,15 @@ def test_names_are_printable():
 def test_a_stack_with_another_number_of_figures_is_refused():
     with pytest.raises(ValueError, match="argument"):
         flame.document(replace(GRAPH, stacks=((("a",), (1.0,)),)))
+
+
+def test_a_profile_by_kind_has_a_wall_a_cpu_and_a_gil_graph():
+    found = flame.document(
+        flame.of_states("all", [(("a",), {"python": 0.5, "network": 2.0}), (("b",), {"native": 1.0})])
+    )
+    views = {each["label"]: [found["columns"][at] for at in each["columns"]] for each in found["views"]}
+    assert views == {"wall time": list(KINDS), "on the CPU": ["python", "native"], "holding the GIL": ["python"]}
+    _, a, b = (
+        {kind: each for kind, each in zip(found["columns"], node[2:], strict=True) if each} for node in found["nodes"]
+    )
+    assert (a, b) == ({"python": 0.5, "network": 2.0}, {"native": 1.0})

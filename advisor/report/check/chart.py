@@ -134,7 +134,7 @@ class _Logarithmic:
 def _bar(name: str, ratio: Interval, scale: _Logarithmic, row: int) -> Bar:
     return Bar(
         name=name, y=TOP + ROW_HEIGHT * (row + 0.5), x=scale.x(ratio.value), low_x=scale.x(ratio.low),
-        high_x=scale.x(ratio.high), label=f"{name}: {words.gain(ratio)}",
+        high_x=scale.x(ratio.high), label=f"{name}: {words.near_one(ratio)}",
     )  # fmt: skip
 
 

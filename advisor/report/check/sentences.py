@@ -45,7 +45,7 @@ def verdict(result: CheckResult) -> str:
 def self_test(test: SelfTest, threshold: float) -> str:
     """What the A/A runs say of this machine."""
     return (
-        f"On this machine equal arms came out {words.gain(test.ratio)} in {words.plural(test.pairs, 'pair')}. Of "
+        f"On this machine equal arms came out {words.near_one(test.ratio)} in {words.plural(test.pairs, 'pair')}. Of "
         f"{words.plural(test.splits, 'split')} of one arm's runs in two, the rule called "
         f"{words.percent(test.false_alarm_rate)} different; a bare limit of {words.percent(threshold)} on the ratio of "
         f"means would have called {words.percent(test.bare_alarm_rate)} so."
