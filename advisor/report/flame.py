@@ -6,9 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from advisor.model.ledger import KINDS
-from advisor.report import words
+from markupsafe import Markup
 
+from advisor.model.ledger import KINDS
+from advisor.report import page, words
+
+STYLE = "flame.css"
+"""The style sheet (`page.asset`), after one that has the colours of kinds of time."""
 Stack = tuple[Sequence[str], Sequence[float]]
 """Frames, root first, and the seconds spent in the last of them, one figure a column."""
 MICROSECOND_DIGITS = 6  # profiles see milliseconds
@@ -70,6 +74,12 @@ def of_states(root: str, stacks: Iterable[tuple[Sequence[str], Mapping[str, floa
         colour="state",
         stacks=tuple((frames, [seconds.get(kind, 0.0) for kind in KINDS]) for frames, seconds in stacks),
     )
+
+
+def scripts() -> tuple[Markup, ...]:
+    """What draws the graphs of a page, in order; goes to its end and into its policy."""
+    libraries = ("d3/d3.min.js", "d3-flame-graph/d3-flamegraph.umd.min.js")
+    return (*map(page.library, libraries), page.asset("flame.js"))
 
 
 def document(flame: Flame) -> Mapping[str, Any]:

@@ -202,12 +202,16 @@ def test_without_scripts_the_figures_are_still_there(browser: Browser):
     page.context.close()
 
 
-def test_ten_thousand_stacks_are_painted_within_a_second(show: Show):
+def test_ten_thousand_stacks_are_painted_within_a_second_and_can_be_searched(show: Show):
     page = show(text_of(many_stacks()))
     painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     assert painted < 1000
     expect(tile(page, "level_0_0")).to_be_visible()
     assert page.locator("g.frame").count() < 5_000
+    page.get_by_label("Search").fill("deep.py")
+    expect(page.get_by_role("status")).to_have_text(
+        '"deep.py": 76,383 frames, base 10.0 s (100%), head 11.0 s (100%), change +1.00 s (+10.0%)'
+    )
 
 
 CONTRASTS = """() => {

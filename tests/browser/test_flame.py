@@ -12,9 +12,6 @@ STACKS = [
     (("<module> (job.py:1)", "fetch (job.py:5)"), {"network": 3.0, "python": 0.2}),
     (("<module> (job.py:1)", "crunch (job.py:9)"), {"python": 0.8, "gil": 0.5}),
 ]
-SCRIPTS = (
-    page.library("d3/d3.min.js"), page.library("d3-flame-graph/d3-flamegraph.umd.min.js"), page.asset("flame.js"),
-)  # fmt: skip
 TEMPLATE = """
 {% from "flame.html.j2" import graph_of %}
 <!doctype html>
@@ -30,8 +27,8 @@ TEMPLATE = """
 def graph(show: Callable[[str], Page]) -> Page:
     """A page with nothing but the graph of a profile by kind of time."""
     values = {
-        "document": flame.document(flame.of_states("job.py", STACKS)), "scripts": SCRIPTS,
-        "css": page.asset("report.css") + page.asset("flame.css"),
+        "document": flame.document(flame.of_states("job.py", STACKS)), "scripts": flame.scripts(),
+        "css": page.asset("report.css") + page.asset(flame.STYLE),
     }  # fmt: skip
     return show(page._environment().from_string(TEMPLATE).render(values))
 

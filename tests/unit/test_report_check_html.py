@@ -188,6 +188,10 @@ def test_the_graphs_data_holds_both_arms():
     [
         (checked.RESULT, "Regression in 1 of 5 scripts (jobs/import data.py --all)."),
         (replace(checked.RESULT, warn_only=True), "Warn only: the check does not fail for it."),
+        (
+            replace(checked.RESULT, scripts=(replace(checked.SLOWER, warn_only=True),)),
+            "Warn only: the check does not fail for it.",
+        ),
         (checked.CLEAN, "Better: 1 of 2 scripts (-m tools.index) improved, and none regressed."),
         (replace(checked.RESULT, scripts=(checked.PASS,)), "No change: 1 script takes as long as before."),
         (
@@ -209,6 +213,11 @@ def test_the_graphs_data_holds_both_arms():
 )
 def test_the_total_is_said_in_a_sentence(result: CheckResult, said: str):
     assert said in sentences.verdict(result)
+
+
+def test_a_regression_that_fails_the_check_is_not_called_warn_only():
+    lenient = replace(checked.SLOWER, warn_only=True)
+    assert "Warn only" not in sentences.verdict(replace(checked.RESULT, scripts=(lenient, checked.SLOWER)))
 
 
 def test_an_interval_stands_where_its_ratios_are():

@@ -24,7 +24,7 @@ _VERDICTS: dict[Outcome, str] = {
     "regression": "Regression in {some}.",
     "inconclusive": "Inconclusive: the runs of {some} cannot tell a change from noise.",
     "not-comparable": "Not comparable: {some} ran under other conditions in base.",
-    "could-not-measure": "Could not measure {some}; none of the others regressed.",
+    "could-not-measure": "Could not measure {some}.",
 }
 
 
@@ -71,4 +71,6 @@ def _nothing(scripts: int) -> str:
 
 def _lenient(result: CheckResult) -> str:
     """Whether anything fails for a regression."""
-    return " Warn only: the check does not fail for it." if result.warn_only and result.outcome == "regression" else ""
+    regressed = [script for script in result.scripts if script.outcome == "regression"]
+    lenient = regressed and (result.warn_only or all(script.warn_only for script in regressed))
+    return " Warn only: the check does not fail for it." if lenient else ""
