@@ -17,33 +17,35 @@ OUTCOME_WORDS: dict[Outcome, str] = {
     "not-comparable": "not comparable",
     "could-not-measure": "could not measure",
 }
+MOST_NAMED = 3  # a longer list is the table's
 _VERDICTS: dict[Outcome, str] = {
-    "pass": "No change: {all} much as before.",
+    "pass": "No change: {all} as long as before.",
     "improvement": "Better: {some} improved, and none regressed.",
     "regression": "Regression in {some}.",
     "inconclusive": "Inconclusive: the runs of {some} cannot tell a change from noise.",
     "not-comparable": "Not comparable: {some} ran under other conditions in base.",
-    "could-not-measure": "Could not measure {some}; none of the others regressed.",
+    "could-not-measure": "Could not measure {some}.",
 }
 
 
 def verdict(result: CheckResult) -> str:
     """The total in a sentence or two."""
-    counted = [script.outcome for script in result.scripts if not script.new]
+    counted = [script for script in result.scripts if not script.new]
     begun = "Interrupted: this is what was measured until then. " if result.interrupted else ""
     if not counted:
         return f"{begun}Nothing could be compared: {_nothing(len(result.scripts))}."
     total = words.plural(len(counted), "script")
-    found = counted.count(result.outcome)
-    some = total if found == len(counted) else f"{found} of {total}"
+    found = [script.name for script in counted if script.outcome == result.outcome]
+    some = total if len(found) == len(counted) else f"{len(found)} of {total}"
     every = f"{total} takes" if len(counted) == 1 else f"all {total} take"
-    return begun + _VERDICTS[result.outcome].format(some=some, all=every) + _lenient(result)
+    said = _VERDICTS[result.outcome].format(some=f"{some}{_named(found)}", all=every)
+    return begun + words.printable(said) + _lenient(result)
 
 
 def self_test(test: SelfTest, threshold: float) -> str:
     """What the A/A runs say of this machine."""
     return (
-        f"On this machine equal arms came out {words.gain(test.ratio)} in {words.plural(test.pairs, 'pair')}. Of "
+        f"On this machine equal arms came out {words.near_one(test.ratio)} in {words.plural(test.pairs, 'pair')}. Of "
         f"{words.plural(test.splits, 'split')} of one arm's runs in two, the rule called "
         f"{words.percent(test.false_alarm_rate)} different; a bare limit of {words.percent(threshold)} on the ratio of "
         f"means would have called {words.percent(test.bare_alarm_rate)} so."
@@ -59,9 +61,16 @@ def instructions(counted: Instructions) -> str:
     )
 
 
+def _named(found: list[str]) -> str:
+    return f" ({', '.join(found)})" if len(found) <= MOST_NAMED else ""
+
+
 def _nothing(scripts: int) -> str:
     return "every script is new in head" if scripts else "no script was given"
 
 
 def _lenient(result: CheckResult) -> str:
-    return " Warn only: the check does not fail for it." if result.warn_only and result.outcome == "regression" else ""
+    """Whether anything fails for a regression."""
+    regressed = [script for script in result.scripts if script.outcome == "regression"]
+    lenient = regressed and (result.warn_only or all(script.warn_only for script in regressed))
+    return " Warn only: the check does not fail for it." if lenient else ""
