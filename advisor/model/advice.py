@@ -145,7 +145,7 @@ class Advice:
     functions: tuple[FunctionCount, ...] = ()
     interrupted: bool = False
     noise: Noise | None = None
-    profile: RunProfile = RunProfile()
+    profile: RunProfile = field(default_factory=RunProfile)
 
     @property
     def best_site(self) -> SiteAdvice | None:

@@ -6,17 +6,16 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 from advisor.report import codes, flame, page, words
-from advisor.report.check import chart, sentences
+from advisor.report.check import chart, phrases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from advisor.model.check import CheckResult, RuleResult, Run, ScriptCheck, StackChange
+    from advisor.model.check import CheckResult, Run, ScriptCheck, StackChange
 
 TEMPLATE = "check.html.j2"
 STYLES = ("report.css", "check.css", flame.STYLE)
 SHOWN_STACKS = 40  # in the table behind the graph, by how much they changed
-UNITS: Mapping[str, Callable[[float], str]] = {"s": words.seconds, "B": words.size, "share": words.percent}
 RULE_WORDS = {"ok": "ok", "worse": "worse", "better": "better", "unknown": "not known"}
 
 
@@ -31,10 +30,10 @@ def _page(result: CheckResult) -> Mapping[str, Any]:
     scripts = flame.scripts() if drawn else ()
     return {
         "result": result,
-        "verdict": sentences.verdict(result),
+        "verdict": phrases.verdict(result),
         "sections": [_section(script, number, result) for number, script in enumerate(result.scripts, start=1)],
         "pages": codes.pages(),
-        "OUTCOMES": sentences.OUTCOME_WORDS,
+        "OUTCOMES": phrases.SHORT,
         "RULES": RULE_WORDS,
         "KIND_WORDS": words.KIND_WORDS,
         "drawing": chart,
@@ -45,7 +44,7 @@ def _page(result: CheckResult) -> Mapping[str, Any]:
 
 
 def _section(script: ScriptCheck, number: int, result: CheckResult) -> Mapping[str, Any]:
-    """One script with its drawings, tables and sentences."""
+    """One script with its drawings, tables and phrases."""
     stacks = sorted(script.stacks, key=lambda each: -abs(each.head_s - each.base_s))
     return {
         "id": f"script-{number}",
@@ -55,20 +54,14 @@ def _section(script: ScriptCheck, number: int, result: CheckResult) -> Mapping[s
         "head": _median(script.pairs.head),
         "intervals": chart.of_intervals(script),
         "runs": chart.of_runs(script.pairs),
-        "rules": [(rule, figure(rule, rule.base), figure(rule, rule.head)) for rule in script.rules],
+        "rules": [
+            (rule, phrases.figure(rule.base, rule.unit), phrases.figure(rule.head, rule.unit)) for rule in script.rules
+        ],
         "flame": flame.document(_flame(script)) if script.stacks else None,
         "stacks": stacks[:SHOWN_STACKS],
-        "self_test": sentences.self_test(script.self_test, script.threshold) if script.self_test else "",
-        "instructions": sentences.instructions(script.instructions) if script.instructions else "",
+        "self_test": phrases.self_test(script.self_test, script.threshold) if script.self_test else "",
+        "instructions": phrases.instructions(script.instructions) if script.instructions else "",
     }
-
-
-def figure(rule: RuleResult, value: float | None) -> str:
-    """A rule's figure with its unit."""
-    if value is None:
-        return words.UNKNOWN
-    shown = UNITS.get(rule.unit)
-    return shown(value) if shown is not None else f"{value:,.4g} {rule.unit}".rstrip()
 
 
 def _median(runs: Sequence[Run]) -> str:
