@@ -38,6 +38,12 @@ KIND_WORDS = {
     "runqueue": "ready to run, no CPU free",
     "other": "waiting, on what is not known",
 }
+KIND_NAMES = {
+    "python": "Python", "native": "native code", "network": "network", "disk": "disk", "sleep": "sleep",
+    "child": "child process", "pipe": "pipe", "lock": "lock", "gil": "GIL wait", "runqueue": "no CPU free",
+    "other": "other wait",
+}  # fmt: skip
+"""The same where there is little room."""
 
 
 def known(value: float | None) -> bool:
@@ -66,6 +72,11 @@ def percent(share: float | None) -> str:
     if share is None or not known(share):
         return UNKNOWN
     return f"{100 * share:.1f}%" if 0 < share < SMALL_SHARE else f"{100 * share:.0f}%"
+
+
+def signed_percent(share: float) -> str:
+    """A share with its sign: `+12%`, `-3%`."""
+    return f"{'-' if share < 0 else '+'}{percent(abs(share))}"
 
 
 def ratio(value: float | None) -> str:
