@@ -21,4 +21,14 @@ class Page(HTMLParser):
         self.attributes += [(name, value or "") for name, value in attrs]
 
     def handle_data(self, data: str):
-        (self.scripts if self.tags[-1:] == ["script"] else self.texts).append(data)
+        kept = {"script": self.scripts, "style": []}.get(self.tags[-1] if self.tags else "", self.texts)
+        kept.append(data)
+
+    @property
+    def text(self) -> str:
+        """What a reader sees, with single spaces."""
+        return " ".join(" ".join(self.texts).split())
+
+    def of(self, name: str) -> list[str]:
+        """The values of every attribute of that name."""
+        return [value for each, value in self.attributes if each == name]

@@ -135,7 +135,7 @@ def _init(given: Given) -> int:
     from advisor.gate.starter import init  # noqa: PLC0415  # --help need not wait
 
     file = given["config"] or Path(PROJECT)
-    text = file.read_text(encoding="utf-8") if file.exists() else None
+    text = file.read_bytes().decode("utf-8") if file.exists() else None  # line ends stay as they are
     files.write(file, init(text, given["scripts"]))
     output.put(f"Wrote [tool.advise.check] to {printable(str(file))}; `advise check` reads it.\n")
     return EXIT_ADVICE

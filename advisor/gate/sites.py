@@ -19,6 +19,8 @@ SHOWN = 20
 LEAST_STACK = 0.001
 """Stacks with less than this part of the time in both arms are summed into the one above: nobody could see them."""
 
+# Of each import it is six levels, which say nothing of the code that is imported.
+_MACHINERY = frozenset({"<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>"})
 # Time that tells of the machine's load, not of the script.
 _NOT_ITS_OWN = frozenset({"runqueue"})
 
@@ -134,7 +136,7 @@ def _stacks(profiles: Sequence[Profile], median_s: float) -> defaultdict[tuple[s
     for profile in profiles:
         scale = _scale(profile, median_s) / len(profiles)
         for stack in profile.stacks:
-            frames = tuple(f"{frame.function} ({frame.file})" for frame in stack.levels)
+            frames = tuple(f"{each.function} ({each.file})" for each in stack.levels if each.file not in _MACHINERY)
             found[frames] += scale * sum(s for kind, s in stack.states.items() if kind not in _NOT_ITS_OWN)
     return found
 

@@ -11,6 +11,8 @@ from advisor.model.advice import Interval
 from advisor.model.check import Outcome, Pairs, RuleOutcome, RuleResult
 from advisor.model.checkplan import CheckedScript
 
+CLOSE = 0.1
+"""Ratios this close to 1 need a third decimal to be told from it."""
 _TIME_OUTCOMES: dict[Outcome, RuleOutcome] = {"regression": "worse", "improvement": "better", "pass": "ok"}
 
 
@@ -21,7 +23,9 @@ def time_rule(script: CheckedScript, pairs: Pairs, decision: Decision) -> RuleRe
         return None
     base, head = (median(run.wall_s for run in arm) for arm in (pairs.base, pairs.head))
     return RuleResult(
-        rule="time", code=CODES["time"], outcome=_TIME_OUTCOMES.get(decision.outcome, "unknown"), level=rule.level,
+        rule="time", code=CODES["time"], outcome=CLOSE = 0.1
+"""Ratios this close to 1 need a third decimal to be told from it."""
+_TIME_OUTCOMES.get(decision.outcome, "unknown"), level=rule.level,
         message=_in_words(decision.comparison.ratio), threshold=limit_words("time", rule.threshold), unit="s",
         base=base, head=head, ratio=decision.comparison.ratio, samples=len(pairs),
     )  # fmt: skip
@@ -73,4 +77,5 @@ def _in_words(ratio: Interval) -> str:
 
 
 def _figures(ratio: Interval) -> str:
-    return f"{ratio.value:.3g}x ({ratio.low:.3g}-{ratio.high:.3g})"
+    digits = 3 if max(abs(end - 1) for end in (ratio.low, ratio.high)) < CLOSE else 2
+    return f"{ratio.value:.{digits}f}x ({ratio.low:.{digits}f}-{ratio.high:.{digits}f})"

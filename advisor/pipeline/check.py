@@ -13,11 +13,12 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from advisor.errors import AdvisorError, ConfigError
+from advisor.gate.requirements import unmet
 from advisor.gate.rules import Evidence, broken_rules
 from advisor.gate.selftest import self_test
 from advisor.gate.sites import changed_functions, changed_stacks
 from advisor.gate.verdict import outcome_of, reason, time_rule
-from advisor.model.check import Arm, CheckResult, Instructions, Pairs, Revision, ScriptCheck
+from advisor.model.check import Arm, CheckResult, Instructions, Pairs, ScriptCheck
 from advisor.model.shape import Shape
 from advisor.observe.instructions import counted_instructions
 from advisor.observe.interpreter import choose_interpreter, probe
@@ -69,12 +70,16 @@ def check(options: CheckOptions, say: Say = lambda _text: None) -> CheckResult:
     with orderly_end(), temporary_folder() as folder, Timer() as timer:
         say(f"base: {base.shown}, {base.why}")
         with laid_out(repo, base, folder, share=_shared(options, repo)) as tree:
-            notes = (*tree.notes, *_notes(repo, base, tree, python))
-            session = _Session(timer=timer, arms=_arms(options, repo, tree, python), say=say)
+            here = fingerprint(python, repo)
+            declared = dependency_files_changed(changed_files(repo, base), head=repo, base=tree.base)
+            lacking = unmet({path: _text(tree.base / path) for path in declared}, here)
+            arms = _arms(options, repo, tree, python)
+            session = _Session(timer=timer, arms=arms, lacking=lacking, say=say)
             scripts = tuple(session.checked(script) for script in options.plan.scripts)
+            notes = (*tree.notes, *_notes(repo, declared, python))
     return CheckResult(
         advisor_version=metadata.version("advisor"), created=now_utc(), base=base, head=head,
-        fingerprint=fingerprint(python, repo), scripts=scripts, total_s=time.monotonic() - begin_s,
+        fingerprint=here, scripts=scripts, total_s=time.monotonic() - begin_s,
         warn_only=options.plan.warn_only, notes=notes,
     )  # fmt: skip
 
@@ -86,10 +91,11 @@ def now_utc() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Session:
-    """Both arms, ready to run."""
+    """Both arms, ready to run. `lacking` is what base asks for and the interpreter does not have."""
 
     timer: Timer
     arms: Mapping[Arm, ArmTree]
+    lacking: tuple[str, ...]
     say: Say
 
     def checked(self, script: CheckedScript) -> ScriptCheck:
@@ -100,6 +106,8 @@ class _Session:
         )  # fmt: skip
         if not self.arms["base"].has(script):
             return replace(blank, outcome="not-comparable", reason="new in head: base has no such script", new=True)
+        if self.lacking:
+            return replace(blank, outcome="not-comparable", reason="; ".join(self.lacking))
         try:
             return self._measured(script, blank)
         except TooFewPairsError as error:
@@ -206,9 +214,15 @@ def _arms(options: CheckOptions, repo: Path, tree: LaidOut, python: str) -> dict
     return arms
 
 
-def _notes(repo: Path, base: Revision, tree: LaidOut, python: str) -> Iterator[str]:
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""  # base has no such file
+
+
+def _notes(repo: Path, declared: tuple[str, ...], python: str) -> Iterator[str]:
     """What a reader must know to judge the result."""
-    declared = dependency_files_changed(changed_files(repo, base), head=repo, base=tree.base)
     if declared:
         yield (
             f"{', '.join(declared)} changed: both arms ran with the packages that are installed now, "

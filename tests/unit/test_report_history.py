@@ -7,11 +7,11 @@ import hashlib
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import builders
 import checked
 import pytest
+from markup import Page
 
 from advisor.history.store import digest, figures
 from advisor.model.check import ScriptCheck
@@ -43,33 +43,6 @@ POINTS = (
     point(checked.PASS, 1), point(SLOWED, 2), point(checked.PASS, 3, OTHER), point(checked.FASTER, 3),
     point(checked.BROKEN, 3), point(replace(checked.BROKEN, name=checked.PASS.name), 4, OTHER),
 )  # fmt: skip
-
-
-class Page(HTMLParser):
-    """Tags, attributes, scripts by their position, and text of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.scripts: list[str] = []
-        self.texts: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]):
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-
-    def handle_data(self, data: str):
-        kept = {"script": self.scripts, "style": []}.get(self.tags[-1] if self.tags else "", self.texts)
-        kept.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
-
-    def of(self, name: str) -> list[str]:
-        return [value for each, value in self.attributes if each == name]
 
 
 @pytest.fixture(scope="module")

@@ -191,8 +191,8 @@ def _look(script: ScriptCheck, marks: Marks) -> str:
 
 
 def _names(scripts: Sequence[ScriptCheck], marks: Marks) -> str:
-    more = f" and {len(scripts) - 1} more" if len(scripts) > 1 else ""
-    return marks.name(scripts[0].name) + more
+    others = f" and {words.plural(len(scripts) - 1, 'other')}" if len(scripts) > 1 else ""
+    return marks.name(scripts[0].name) + others
 
 
 def _of(some: Sequence[ScriptCheck], every: Sequence[ScriptCheck]) -> str:
