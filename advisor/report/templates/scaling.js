@@ -7,9 +7,13 @@
   const [SIZE_PX, RING_PX, AXIS_PX, LABEL_PX] = [4.5, 9, 62, 34];
   const DASHES = { serial: [], threads: [], processes: [8, 3], hybrid: [2, 3] };
   const line = figure.querySelector(".live");
+  const holders = [...figure.querySelectorAll(".canvas")];
   const x = data.workers.map(Math.log2);
   const backends = Object.keys(data.lines);
   const parallel = backends.filter((each) => each !== "serial");
+  // One predicted curve beside the measured ones; all of them where there is nothing else.
+  const measured = backends.some((each) => data.lines[each].speedup.some((value, at) => value !== null && data.workers[at] > 1));
+  const predicting = parallel.filter((each) => !measured || !data.lines[data.advised?.backend] || data.advised.backend === "serial" || each === data.advised.backend);
   const FONT = "12px system-ui, sans-serif";
 
   const short = (value) => (value >= 100 ? value.toFixed(0) : Number(value.toPrecision(3)).toString());
@@ -25,7 +29,7 @@
     return `${Number((value / 1000 ** power).toPrecision(2))} ${["B", "kB", "MB", "GB", "TB"][power]}`;
   }
   const PANELS = {
-    speedup: { shown: times, height: 380 }, switches: { shown: rate, height: 170 },
+    speedup: { shown: times, height: matchMedia("(min-width: 64rem)").matches && holders.length > 1 ? 560 : 340 }, switches: { shown: rate, height: 170 },
     cpu: { shown: seconds, height: 170 }, memory: { shown: bytes, height: 170 },
   };
 
@@ -184,7 +188,7 @@
     for (const backend of parallel) {
       series.push({ stroke: colours[backend], width: 2, dash: DASHES[backend], spanGaps: true, points: { show: false } });
       columns.push(data.lines[backend][panel]);
-      if (panel !== "speedup") continue;
+      if (panel !== "speedup" || !predicting.includes(backend)) continue;
       for (const name of ["predicted", "predicted_low", "predicted_high"]) {
         if (!data.lines[backend][name]?.some((each) => each !== null)) continue;
         series.push({ stroke: colours[backend], width: name === "predicted" ? 1.5 : 1, dash: [4, 5], spanGaps: true, points: { show: false } });
@@ -198,7 +202,7 @@
       scales: { x: { time: false, range: [-pad, x.at(-1) + pad] }, y: { range: [0, 1.12 * top(panel) || 1] } },
       axes: [
         { ...axis, splits: ticks, values: (plot, found) => found.map((at) => String(Math.round(2 ** at))), size: 28 },
-        { ...axis, size: AXIS_PX, values: (plot, found) => found.map((value) => shown(value)) },
+        { ...axis, size: AXIS_PX, values: (plot, found) => found.map((value) => (panel === "switches" ? short(value) : shown(value))) },
       ],
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, y: false, points: { show: false }, sync: { key: "scaling" } },
@@ -224,7 +228,6 @@
   }
 
   const idle = "Point at a number of workers, or use the arrow keys.";
-  const holders = [...figure.querySelectorAll(".canvas")];
   let plots = [], at = 0, waiting = 0;
 
   function all() {
