@@ -1,0 +1,77 @@
+"""The change to make at a site, in the user's own names: whole statements to copy."""
+
+from __future__ import annotations
+
+import ast
+
+from advisor.analyse import source
+from advisor.analyse.dependence import carried
+from advisor.analyse.shared import is_random
+from advisor.model.advice import Recommendation
+from advisor.model.machine import Machine
+from advisor.model.recording import RecordedSite
+from advisor.model.site import Site
+from advisor.model.trial import WorkerMix
+from advisor.recommend.balance import current_mix
+from advisor.recommend.rewrite.around import Callee, climb
+from advisor.recommend.rewrite.change import Change, NoChangeError
+from advisor.recommend.rewrite.comprehensions import rewritten_comprehension
+from advisor.recommend.rewrite.statements import rewritten_loop
+
+
+def snippet(site: Site, advice: Recommendation | None, machine: Machine) -> str:
+    """What to write in place of the lines of a site so that it runs on the advised mix, "" where that is not sure.
+
+    Whole Python statements that compile, imports first.
+    """
+    found = change_of(site, advice, machine)
+    return found.snippet if found is not None else ""
+
+
+def change_of(site: Site, advice: Recommendation | None, machine: Machine) -> Change | None:
+    """The change with the lines that it replaces; None where output could differ, or nothing is to be changed."""
+    recorded = site.recorded
+    if recorded is None or advice is None or not advice.decided or advice.mix == current_mix(site):
+        return None
+    if advice.mix.backend == "serial" or not _is_safe(site, recorded, advice.mix):
+        return None
+    try:
+        found = _written(site, recorded, advice.mix)
+    except NoChangeError:
+        return None
+    return found if found is not None and compiles(found.snippet) else None
+
+
+def compiles(text: str) -> bool:
+    """True for Python that a file could hold; `await` and `return` as in a function."""
+    try:
+        compile(text, "<snippet>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _is_safe(site: Site, recorded: RecordedSite, mix: WorkerMix) -> bool:
+    """True for calls whose output does not depend on their order, as far as both witnesses tell."""
+    if site.safety.status != "safe" or any(map(is_random, recorded.mutated)):
+        return False
+    return site.safety.workers == "any" or (site.safety.workers == "processes" and mix.threads_per_process == 1)
+
+
+def _written(site: Site, recorded: RecordedSite, mix: WorkerMix) -> Change | None:
+    if site.kind == "call":
+        return _of_call(recorded, mix)
+    return None
+
+
+def _of_call(recorded: RecordedSite, mix: WorkerMix) -> Change | None:
+    call = source.call_at(recorded)
+    if call is None or carried(recorded):
+        return None
+    callee = Callee(file=recorded.callee_file, line=recorded.callee_line, reads=recorded.reads)
+    for parent, child in climb(recorded.file, call):
+        if isinstance(parent, source.Comprehension) and not isinstance(child, ast.comprehension):
+            return rewritten_comprehension(recorded.file, parent, call, mix, callee)
+        if isinstance(parent, ast.stmt):
+            return rewritten_loop(recorded.file, call, mix, callee)
+    return None
