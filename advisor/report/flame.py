@@ -19,6 +19,8 @@ Stack = tuple[Sequence[str], Sequence[float]]
 MICROSECOND_DIGITS = 6  # profiles see milliseconds
 MOST_STACKS = 12_000
 """Of one page: the tree of so many takes half a megabyte, and a page is to stay below two."""
+MACHINERY = "<frozen importlib"
+"""The files of what imports: thirty levels deep, and between the user's import and the module nothing to see."""
 LONGEST_NAME = 200  # characters of a frame's label; generated names have thousands
 
 
@@ -92,7 +94,10 @@ def of_profile(
     for at in kept[most:]:
         for kind, seconds in stacks[at].states.items():
             rest[kind] = rest.get(kind, 0.0) + seconds
-    labelled = [([name(level) for level in stack.levels], stack.states) for stack in shown]
+    labelled = [
+        ([name(level) for level in stack.levels if not level.file.startswith(MACHINERY)], stack.states)
+        for stack in shown
+    ]
     if rest:
         labelled.append(([f"({words.count(len(kept) - most)} shorter stacks)"], rest))
     own = {words.printable(name(level)) for stack in shown for level in stack.levels if level.own}

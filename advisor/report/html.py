@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
+import json as plain_json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from advisor.report import codes, flame, frames, json, listing, page, repeat, scaling, summary, threads, whereabouts, words
@@ -20,28 +20,29 @@ TEMPLATE = "report.html.j2"
 STYLES = ("report.css", "advice.css", flame.STYLE)
 MOST_BYTES = 2_000_000
 """Of a page: what is mailed and opened on a telephone."""
-STACK_LIMITS = (flame.MOST_STACKS, 4_000, 1_000)
+STACK_LIMITS = (flame.MOST_STACKS, 4_000, 1_000)  # a name for each frame of 10,000 stacks takes a megabyte by itself
 """Stacks of the flame graph; fewer where the page would be too large."""
-PLAIN_BYTES = 300_000  # a larger advice stands in the page packed
 SHOWN_FUNCTIONS = 20  # by calls; all of them stand in the advice file
 SHOWN_STACKS = 30  # in the table behind the flame graph
 SHOWN_LINES = 2_500  # of source, over all files
 GRAVE = ("error", "warning")
+DOUBTS = ("ADV3", "ADV4")  # findings on safety and on trust
 
 
 def render(advice: Advice) -> str:
     """The page as text, to be written as UTF-8; below 2 MB."""
-    text = ""
+    values = _page(advice)
+    where = whereabouts.of(advice)
     for most in STACK_LIMITS:
-        text = page.render(TEMPLATE, _page(advice, most))
+        values |= _flame(advice, where, most)
+        text = page.render(TEMPLATE, values)
         if len(text.encode()) <= MOST_BYTES:
             return text
-    return page.render(TEMPLATE, _page(advice, STACK_LIMITS[-1], whole=False))
+    return page.render(TEMPLATE, values | {"document": None})
 
 
-def _page(advice: Advice, most_stacks: int, *, whole: bool = True) -> Mapping[str, Any]:
-    """What the template shows: the advice, its tables and drawings, and the embedded advice file."""
-    where = whereabouts.of(advice)
+def _page(advice: Advice) -> dict[str, Any]:
+    """What the template shows, but for the flame graph: tables, drawings, and the embedded advice file."""
     best = advice.best_site
     scales = scaling.of(advice, best) if best is not None else None
     listings = _shown(listing.of(advice))
@@ -49,20 +50,19 @@ def _page(advice: Advice, most_stacks: int, *, whole: bool = True) -> Mapping[st
         "advice": advice,
         "best": _section(best) if best is not None else None,
         "sites": [_section(entry) for entry in advice.sites],
-        "where": where,
+        "where": whereabouts.of(advice),
         "command": repeat.command(advice.target),
         "scaling": scales,
         "scaling_document": scaling.document(scales) if scales is not None and scales.drawable else None,
         "listings": listings,
         "anchors": listing.anchors(listings),
         "created": json.utc(advice.created),
-        "document": _embedded(advice) if whole else None,
+        "document": _embedded(advice),
         "KIND_WORDS": words.KIND_WORDS,
         "KIND_NAMES": words.KIND_NAMES,
         "LABELLED": LABELLED,
         **_summary(advice, best),
         **_timeline(advice),
-        **_flame(advice, where, most_stacks),
         **_tables(advice),
         **_assets(advice, drawn=scales is not None and scales.drawable),
     }
@@ -73,12 +73,17 @@ LABELLED = 9.0
 
 
 def _summary(advice: Advice, best: SiteAdvice | None) -> Mapping[str, Any]:
-    """What stands below the verdict."""
+    """What stands below the verdict; what speaks against its trials or for their not being made is a risk of any grade."""
     findings = frames.rows(frames.findings(advice, tried=best is not None))
+    mine = {finding.message for finding in best.findings} if best is not None else set()
     return {
         "costs": summary.costs(best) if best is not None else [],
         "certainty": summary.certainty(advice, best) if best is not None else [],
-        "risks": [finding for finding in findings if finding.severity in GRAVE],
+        "risks": [
+            finding
+            for finding in findings
+            if finding.severity in GRAVE or (finding.message in mine and finding.code.startswith(DOUBTS))
+        ],
     }
 
 
@@ -95,6 +100,7 @@ def _flame(advice: Advice, where: Whereabouts, most: int) -> Mapping[str, Any]:
     """The graph and the stacks that took most; the user's frames by line, those of libraries by function."""
     stacks = advice.profile.stacks
 
+    @cache
     def name(level: FrameName) -> str:
         place = where.at(level.file, level.line) if level.own else where.file(level.file)
         return words.cut(f"{words.printable(level.function)} ({place})", flame.LONGEST_NAME)
@@ -102,7 +108,7 @@ def _flame(advice: Advice, where: Whereabouts, most: int) -> Mapping[str, Any]:
     top = sorted(stacks, key=lambda stack: -stack.seconds)[:SHOWN_STACKS]
     occurring = {kind for stack in stacks for kind, seconds in stack.states.items() if seconds > 0}
     return {
-        "flame": flame.document(flame.of_profile(advice.target.name, stacks, name, most)) if stacks else None,
+        "flame": _graph(flame.of_profile(advice.target.name, stacks, name, most)) if stacks else None,
         "stack_count": len(stacks),
         "stack_kinds": [kind for kind in words.KIND_NAMES if kind in occurring],
         "stacks_s": sum(stack.seconds for stack in stacks),
@@ -168,8 +174,13 @@ def _shown(listings: Sequence[Listing]) -> list[Listing]:
 
 
 def _embedded(advice: Advice) -> Mapping[str, Any]:
-    """The advice file, packed where it is large: gzip without a time stamp, as base64."""
+    """The advice file, packed where it is large."""
     text = json.render(advice)
-    if len(text) <= PLAIN_BYTES:
-        return json.document(advice)
-    return {"gzip": base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()}
+    return json.document(advice) if len(text) <= page.PLAIN_BYTES else page.packed(text)
+
+
+def _graph(graph: flame.Flame) -> Mapping[str, Any]:
+    """The tree of the flame graph, packed where it is large; its views are drawn as controls either way."""
+    found = flame.document(graph)
+    text = plain_json.dumps(found, separators=(",", ":"), allow_nan=False)
+    return found if len(text) <= page.PLAIN_BYTES else {"views": found["views"], **page.packed(text)}

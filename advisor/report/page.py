@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 from functools import cache
 from importlib import resources
@@ -20,6 +21,8 @@ FILTERS: tuple[Callable[..., str], ...] = (
     words.seconds, words.percent, words.interval, words.gain, words.ratio, words.spread, words.size, words.rate,
     words.place, words.limit, words.plural, words.signed_seconds, words.signed_percent, words.near_one,
 )  # fmt: skip
+PLAIN_BYTES = 300_000
+"""A larger JSON text stands in a page packed."""
 LONGEST_TEXT = 4_000  # characters of one name or sentence
 
 
@@ -54,9 +57,14 @@ def policy(scripts: tuple[Markup, ...]) -> str:
     return f"default-src 'none'; style-src 'unsafe-inline'; script-src {sources}"
 
 
+def packed(text: str) -> Mapping[str, str]:
+    """A large JSON text as a page holds it: gzip without a time stamp, as base64, under the key `gzip`."""
+    return {"gzip": base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()}
+
+
 def _shown(text: str) -> str:
     """`text` safe to print, and no longer than anyone reads: a name of a megabyte would stand in a page many times."""
-    return words.cut(words.printable(text[:LONGEST_TEXT]), LONGEST_TEXT) + ("..." if len(text) > LONGEST_TEXT else "")
+    return words.printable(text[:LONGEST_TEXT]) + ("..." if len(text) > LONGEST_TEXT else "")
 
 
 def _shipped(folder: str, name: str) -> Markup:
@@ -80,7 +88,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     environment.filters |= {filter_.__name__: filter_ for filter_ in FILTERS}
     environment.globals["newline"] = Markup("\n")  # one in a text is shown as its escape
     environment.filters["code_marks"] = code_marks

@@ -154,6 +154,8 @@ def runs(trials: Iterable[Trial]) -> str:
 
 def printable(text: str) -> str:
     """`text` with every control, reordering or unencodable character as its escape, tabs as spaces."""
+    if text.isascii() and text.isprintable():
+        return text  # nearly every name is
     return "".join(_escaped(char) if unicodedata.category(char) in UNPRINTABLE else char for char in text.expandtabs(4))
 
 

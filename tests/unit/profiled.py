@@ -92,10 +92,13 @@ def _costly(trial: Trial) -> Trial:
     return replace(trial, peak_pss_bytes=480_000_000) if trial.mix.backend == "hybrid" else trial
 
 
-def large(stacks: int = 10_000, trials: int = 200) -> Advice:
-    """A report at its limits: so many different stacks of twenty frames, most of which begin alike, and trials."""
+def large(stacks: int = 10_000, trials: int = 200, variety: int = 8) -> Advice:
+    """A report at its limits: so many different stacks of twenty frames, most of which begin alike, and trials.
+
+    Each level has at most 2 to the `variety` different functions.
+    """
     kinds = ("python", "native", "network", "disk", "gil")
-    shared = [tuple(own(f"level_{depth}_{at % 2**depth}", depth + 1) for depth in range(19)) for at in range(stacks)]
+    shared = [tuple(own(f"level_{depth}_{at % 2 ** min(depth, variety)}", depth + 1) for depth in range(19)) for at in range(stacks)]
     found = tuple(
         StackTime(levels=(*levels, library(f"leaf_{at}")), states={kinds[at % 5]: 1e-3 * (1 + at % 7)})
         for at, levels in enumerate(shared)

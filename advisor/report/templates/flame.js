@@ -87,8 +87,16 @@
     };
   }
 
-  function draw(figure) {
-    const stacks = JSON.parse(figure.querySelector(".stacks").textContent);
+  // A large document stands in the page packed (gzip, base64).
+  async function documentOf(figure) {
+    const found = JSON.parse(figure.querySelector(".stacks").textContent);
+    if (found.gzip === undefined) return found;
+    const packed = Uint8Array.from(atob(found.gzip), (char) => char.charCodeAt(0));
+    return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  }
+
+  async function draw(figure) {
+    const stacks = await documentOf(figure);
     const [tools, holder, line] = [".tools", ".graph", ".details"].map((each) => figure.querySelector(each));
     const search = figure.querySelector('input[type="search"]');
     const frames = treeOf(stacks);

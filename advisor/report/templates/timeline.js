@@ -3,9 +3,10 @@
 (() => {
   const figure = document.querySelector("figure.timeline");
   if (!figure) return;
-  const [ROW_PX, GAP_PX, AXIS_PX, LETTER_PX, RIGHT_PX] = [22, 4, 28, 6.6, 16];
+  const [GAP_PX, AXIS_PX, LETTER_PX, RIGHT_PX, MANY] = [4, 28, 6.6, 16, 12];
   const SMALLEST_PX = 0.5; // of a span, or it could not be seen
   const { kinds, wall, rows } = JSON.parse(figure.querySelector(".data").textContent);
+  const ROW_PX = rows.length > MANY ? 14 : 22;
   const names = [...figure.querySelectorAll(".legend [data-kind]")].reduce(
     (found, each) => found.set(each.dataset.kind, each.dataset.words), new Map());
   const [holder, line] = [".graph", ".live"].map((each) => figure.querySelector(each));
@@ -72,7 +73,7 @@
 
   // One path a kind: a row of ten thousand spans is eleven elements.
   function drawRow(group, row, y, x, left) {
-    group.append("text").attr("x", left - 8).attr("y", y + 15).attr("text-anchor", "end").text(row.name);
+    group.append("text").attr("x", left - 8).attr("y", y + ROW_PX / 2 + 4).attr("text-anchor", "end").text(row.name);
     group.append("line").attr("class", "row").attr("x1", left).attr("x2", x.range()[1]).attr("y1", y + ROW_PX / 2).attr("y2", y + ROW_PX / 2);
     kinds.forEach((kind, index) => {
       const path = row.spans.filter((span) => span[2] === index)
