@@ -124,7 +124,7 @@ def document(flame: Flame) -> Mapping[str, Any]:
         "labels": list(flame.labels),
         "views": [{"label": each.label, "columns": list(each.columns), "change": each.change} for each in flame.views],
         "colour": flame.colour,
-        "full": flame.full_s,
+        "full": words.whole(flame.full_s, MICROSECOND_DIGITS),
         "names": list(names),
         "nodes": nodes,
         "own": [at for at, name in enumerate(names) if name in flame.own],
@@ -133,7 +133,7 @@ def document(flame: Flame) -> Mapping[str, Any]:
 
 def _figures(seconds: Sequence[float]) -> list[float]:
     """Seconds at the precision they have, without the zeros at the end: most frames have one kind of time or none."""
-    found = [round(each, MICROSECOND_DIGITS) or 0 for each in seconds]
+    found = [words.whole(each, MICROSECOND_DIGITS) for each in seconds]
     while found and not found[-1]:
         found.pop()
     return found

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FILTERS: tuple[Callable[..., str], ...] = (
     words.seconds, words.percent, words.interval, words.gain, words.ratio, words.spread, words.size, words.rate,
     words.place, words.limit, words.plural, words.signed_seconds, words.signed_percent, words.near_one,
+    words.evidence,
 )  # fmt: skip
 PLAIN_BYTES = 300_000
 """A larger JSON text stands in a page packed."""

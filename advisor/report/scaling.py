@@ -25,7 +25,6 @@ from advisor.recommend.prediction import ERROR
 from advisor.report import frames, words
 
 BACKENDS = ("serial", "threads", "processes", "hybrid")
-DIGITS = 6
 SWITCHES, MEMORY = "ADV201", "ADV202"
 LEAST_POINTS = 2  # one point compares with nothing
 
@@ -116,11 +115,11 @@ def document(scaling: Scaling) -> Mapping[str, Any]:
     return {
         "workers": workers,
         "lines": {backend: line for backend, line in lines.items() if _is_there(line)},
-        "cores": scaling.cores,
+        "cores": words.whole(scaling.cores),
         "stop": scaling.stop,
         "advised": {"workers": advised.mix.workers, "backend": advised.mix.backend} if advised is not None else None,
         "begins": [
-            {"code": each.code, "workers": each.workers, "backend": each.backend, "limit": round(each.limit, DIGITS)}
+            {"code": each.code, "workers": each.workers, "backend": each.backend, "limit": words.whole(each.limit)}
             for each in scaling.begins
         ],
     }
@@ -234,7 +233,7 @@ def _granted(point: Point, error: float) -> float | None:
 
 
 def _rounded(value: float | None) -> float | None:
-    return round(value, DIGITS) if value is not None and math.isfinite(value) else None
+    return words.whole(value) if value is not None and math.isfinite(value) else None
 
 
 def _begins(

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from advisor.model.ledger import KINDS
+from advisor.report import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from advisor.model.profile import RunProfile, ThreadLine
-
-DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +46,7 @@ def document(profile: RunProfile, wall_s: float) -> Mapping[str, Any]:
     ends = [line.spans[-1].end_s for line in lines]
     return {
         "kinds": list(KINDS),
-        "wall": round(max([wall_s, *ends]), DIGITS),
+        "wall": words.whole(max([wall_s, *ends])),
         "rows": [
             {"name": name, "spans": [_span(each.start_s, each.end_s, each.state) for each in line.spans]}
             for line, name in zip(lines, _names(lines), strict=True)
@@ -56,7 +55,7 @@ def document(profile: RunProfile, wall_s: float) -> Mapping[str, Any]:
 
 
 def _span(start_s: float, end_s: float, state: str) -> list[float]:
-    return [round(start_s, DIGITS), round(end_s, DIGITS), KINDS.index(state)]
+    return [words.whole(start_s), words.whole(end_s), KINDS.index(state)]
 
 
 def _row(line: ThreadLine, name: str) -> Row:

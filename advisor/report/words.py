@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -133,6 +134,23 @@ def rate(value: float | None) -> str:
     if value is None or not known(value):
         return UNKNOWN
     return "<0.1" if 0 < value < SMALL_RATE else f"{value:.{0 if value >= LARGE else 1}f}"
+
+
+def whole(value: float, digits: int = 6) -> float:
+    """A figure for machines, rounded; a whole one as such, so that 1 and 1.0 look alike."""
+    rounded = round(value, digits)
+    return int(rounded) if math.isfinite(rounded) and rounded == int(rounded) else rounded
+
+
+def evidence(value: Any) -> str:  # noqa: ANN401  # any JSON value
+    """A figure, a text or a list of either, as it stands behind a finding."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {evidence(each)}" for name, each in value.items())
+    if isinstance(value, (list, tuple)):
+        return "; ".join(evidence(each) for each in value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"{whole(value):,}" if abs(value) >= 1 else f"{value:.4g}"
+    return {None: UNKNOWN, True: "yes", False: "no"}.get(value) or str(value)
 
 
 def plural(number: int, one: str, many: str = "") -> str:
