@@ -74,7 +74,7 @@ def wait_bound() -> Advice:
     first, *others = plain.sites
     trials = tuple(_costly(trial) for trial in first.trials)
     predictions = tuple(
-        Prediction(mix=each.mix, predicted=min(each.mix.workers, 15) * 0.95, measured=5.5 / sorted(each.wall_s)[1])
+        Prediction(mix=each.mix, predicted=min(each.mix.workers, 15) * 0.94, measured=5.5 / sorted(each.wall_s)[1])
         for each in trials
         if each.mix != SERIAL
     )
