@@ -35,7 +35,8 @@ class Command:
 class Timer:
     """Runs commands one at a time through a small process of its own (`advisor.agent.timer`); a context manager.
 
-    Output is thrown away. Leaving it ends that process, the command under way, and all that is left in its group.
+    Output is thrown away. What a command leaves running is ended; leaving it ends that process
+    and the command under way.
     """
 
     def __init__(self) -> None:
@@ -77,8 +78,9 @@ class Timer:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise RuntimeError("used outside of its `with`")
-        process.stdin.write(json.dumps(request).encode() + b"\n")
-        process.stdin.flush()
+        with suppress(BrokenPipeError):  # the answer, none, says so
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            process.stdin.flush()
         line = process.stdout.readline()
         if not line:
             raise ObserveError("the process that times the runs is gone", why=f"exit status {process.wait()}")
