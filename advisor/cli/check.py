@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 PROJECT = "pyproject.toml"
 SECTION = "[tool.advise"
 PAGE = "check.html"
-SUMMARY_BYTES = 1_000_000  # GitHub takes up to 1 MiB a step
 COMMAND_VARIABLE, SUMMARY_VARIABLE = "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"
 
 
@@ -212,9 +212,9 @@ def _say(text: str) -> None:
 def _deliver(result: CheckResult, given: Given, plan: CheckPlan, writers: Sequence[Writer]) -> None:
     """Show and write everything; the first failure is raised when all has been tried."""
     deeds = [
-        partial(_show, result),
+        partial(_show, result, on_github=_on_github(given)),
         *(partial(_write, result, path, render) for path, render in writers),
-        partial(_tell_github, result, given["github"]),
+        *([partial(_tell_github, result)] if _on_github(given) else []),
         *([partial(_save, result, given["save"], plan)] if given["save"] is not None else []),
         partial(_remember, result, given),
     ]
@@ -228,10 +228,12 @@ def _deliver(result: CheckResult, given: Given, plan: CheckPlan, writers: Sequen
         raise failures[0]
 
 
-def _show(result: CheckResult) -> None:
-    from advisor.report.check import terminal  # noqa: PLC0415  # as above
+def _show(result: CheckResult, *, on_github: bool) -> None:
+    """Print the result; a name in it must not begin a line that the runner takes for a command."""
+    from advisor.report.check import commands, terminal  # noqa: PLC0415  # as above
 
-    output.put(terminal.render(result, width=output.columns(), color=output.colored()))
+    text = terminal.render(result, width=output.columns(), color=output.colored())
+    output.put(commands.inert(text, secrets.token_hex(16)) if on_github else text)
 
 
 def _write(result: CheckResult, path: Path, render: Callable[[CheckResult], str]) -> None:
@@ -245,17 +247,26 @@ def _writers(given: Given) -> Iterator[Writer]:
     yield given["output"] / PAGE, html.render
     wanted = (
         (given["json"], json.render), (given["markdown"], markdown.render), (given["junit"], junit.render),
-        (given["sarif"], sarif.render),
+        (given["sarif"], partial(sarif.render, repository=_repository())),
     )  # fmt: skip
     for path, render in wanted:
         if path is not None:
             yield path, render
 
 
-def _tell_github(result: CheckResult, wanted: bool | None) -> None:
+def _repository() -> str | None:
+    """The repository's address where the runner tells it."""
+    server, name = (os.environ.get(f"GITHUB_{part}") for part in ("SERVER_URL", "REPOSITORY"))
+    return f"{server}/{name}" if server and name else None
+
+
+def _on_github(given: Given) -> bool:
+    wanted = given["github"]
+    return os.environ.get(COMMAND_VARIABLE) == "true" if wanted is None else wanted
+
+
+def _tell_github(result: CheckResult) -> None:
     """Annotations on standard output, and a summary of the step where the runner gives a file for it."""
-    if not (os.environ.get(COMMAND_VARIABLE) == "true" if wanted is None else wanted):
-        return
     from advisor.report.check import commands, markdown  # noqa: PLC0415  # as above
 
     output.put(commands.render(result))
@@ -263,7 +274,7 @@ def _tell_github(result: CheckResult, wanted: bool | None) -> None:
     if summary:
         try:
             with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(markdown.render(result, most_bytes=SUMMARY_BYTES))
+                file.write(markdown.render(result, most_bytes=markdown.SUMMARY_BYTES))
         except OSError as error:
             raise ReportError("the step's summary was not written", why=f"{summary}: {error.strerror}") from error
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from advisor.model.machine import Machine, Noise
+from advisor.model.profile import RunProfile
 from advisor.model.recording import FunctionCount
 from advisor.model.site import Site
 from advisor.model.target import ScriptExit, Target
@@ -81,7 +82,8 @@ class SiteAdvice:
     """A site with its trials (repeats merged, one entry a mix), recommendation and findings.
 
     `after_change` is what the trials show for calls that returned what they now change or add to, None where that
-    would gain nothing more. `predictions` set the parallel trials beside what was expected of them.
+    would gain nothing more. `predictions` set the parallel trials beside what was expected of them. `snippet` is the
+    change to make in the user's own names, whole Python statements; "" where there is none to show.
     """
 
     site: Site
@@ -90,6 +92,7 @@ class SiteAdvice:
     after_change: Recommendation | None = None
     predictions: tuple[Prediction, ...] = ()
     findings: tuple[Finding, ...] = ()
+    snippet: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +145,7 @@ class Advice:
     functions: tuple[FunctionCount, ...] = ()
     interrupted: bool = False
     noise: Noise | None = None
+    profile: RunProfile = field(default_factory=RunProfile)
 
     @property
     def best_site(self) -> SiteAdvice | None:

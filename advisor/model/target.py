@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -41,7 +41,7 @@ class Target:
     argv: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
     python_why: str = OWN_INTERPRETER
-    place: Place = Place()
+    place: Place = field(default_factory=Place)
 
     def __post_init__(self) -> None:
         if (self.script is None) == (self.module is None):

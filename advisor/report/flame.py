@@ -6,8 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from advisor.report import words
+from markupsafe import Markup
 
+from advisor.model.ledger import KINDS
+from advisor.report import page, words
+
+STYLE = "flame.css"
+"""The style sheet (`page.asset`), after one that has the colours of kinds of time."""
 Stack = tuple[Sequence[str], Sequence[float]]
 """Frames, root first, and the seconds spent in the last of them, one figure a column."""
 MICROSECOND_DIGITS = 6  # profiles see milliseconds
@@ -48,6 +53,33 @@ DIFFERENCE_VIEWS = (
     View(label="base", columns=(0,)),
     View(label="change", columns=(0, 1), change=True),
 )
+
+
+CPU_KINDS = ("python", "native")
+STATE_VIEWS = (
+    View(label="wall time", columns=tuple(range(len(KINDS)))),
+    View(label="on the CPU", columns=tuple(KINDS.index(kind) for kind in CPU_KINDS)),
+    View(label="holding the GIL", columns=(KINDS.index("python"),)),
+)
+"""Wall, CPU and GIL flame graphs of one profile: kinds of time are those of a ledger."""
+
+
+def of_states(root: str, stacks: Iterable[tuple[Sequence[str], Mapping[str, float]]]) -> Flame:
+    """The graph of one profile: of each stack its seconds by kind (fields of `Ledger`; one that is missing is zero)."""
+    return Flame(
+        root=root,
+        columns=KINDS,
+        labels=KINDS,
+        views=STATE_VIEWS,
+        colour="state",
+        stacks=tuple((frames, [seconds.get(kind, 0.0) for kind in KINDS]) for frames, seconds in stacks),
+    )
+
+
+def scripts() -> tuple[Markup, ...]:
+    """What draws the graphs of a page, in order; goes to its end and into its policy."""
+    libraries = ("d3/d3.min.js", "d3-flame-graph/d3-flamegraph.umd.min.js")
+    return (*map(page.library, libraries), page.asset("flame.js"))
 
 
 def document(flame: Flame) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FILTERS: tuple[Callable[..., str], ...] = (
     words.seconds, words.percent, words.interval, words.gain, words.ratio, words.spread, words.size, words.rate,
-    words.place, words.limit, words.plural, words.signed_seconds,
+    words.place, words.limit, words.plural, words.signed_seconds, words.near_one,
 )  # fmt: skip
 
 

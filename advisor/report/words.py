@@ -87,6 +87,11 @@ def gain(speedup: Interval) -> str:
     return interval(speedup.value, speedup.low, speedup.high)
 
 
+def near_one(ratio: Interval) -> str:
+    """A ratio whose distance from 1 matters, to a tenth of a percent: `1.004x (0.985-1.021)`."""
+    return f"{ratio.value:,.3f}x ({ratio.low:,.3f}-{ratio.high:,.3f})"
+
+
 def spread(median_s: float | None, low_s: float | None, high_s: float | None) -> str:
     """A median and half its range: `2.13 s ±3%`; the median alone where it was taken once."""
     if median_s is None or low_s is None or high_s is None or not known(median_s):

@@ -3,9 +3,9 @@
     python tests/benchmarks/false_alarms.py collect runs.jsonl --minutes 90
     python tests/benchmarks/false_alarms.py judge runs.jsonl
 
-`collect` makes real checks of a script of about 0.5 s, one after the other: equal arms, 10% slower, equal arms, 5%
-slower, and so on. Each runs pairs as `advise check` does until these settle it or its 60 s are over, and is kept with
-all its runs. `judge` decides on the same runs what the check, and what others' rules, say of them.
+`collect` makes real checks of a script of about 0.5 s, one after the other: most of equal arms, some of a head 10% or
+5% slower. Each runs pairs as `advise check` does until these settle it or its 60 s are over, and is kept with all its
+runs and the machine's load. `judge` decides on the same runs what the check, and what others' rules, say of them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import sys
 import tempfile
 import time
@@ -37,7 +38,7 @@ SCRIPT_S = 0.5
 BUDGET_S = 60.0
 THRESHOLD = 0.03
 FALSE_ALARMS = 0.01
-TURNS = (0.0, 0.10, 0.0, 0.05)  # how much slower head is
+TURNS = (0.0, 0.10, 0.0, 0.0, 0.05, 0.0)  # how much slower head is
 OTHERS_THRESHOLD = 1.05
 ASV_P = 0.002  # asv's default (_stats.is_different)
 
@@ -76,7 +77,7 @@ def collect(file: Path, minutes: float) -> None:
                 return
             turns = round(SCRIPT_S / per_turn_s)
             base, head = check(lambda arm, n=turns, by=slower: run_s(round(n * (1 + by)) if arm == "head" else n))
-            kept.write(json.dumps({"slower": slower, "base": base, "head": head}) + "\n")
+            kept.write(json.dumps({"slower": slower, "load": os.getloadavg()[0], "base": base, "head": head}) + "\n")
             kept.flush()
 
 

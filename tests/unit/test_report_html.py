@@ -4,10 +4,10 @@ import base64
 import hashlib
 import json
 import re
-from html.parser import HTMLParser
 
 import builders
 import pytest
+from markup import Page
 
 from advisor.report import codes, html
 from advisor.report import json as advice_file
@@ -20,25 +20,6 @@ TAGS_OF_OURS = frozenset(
         "tbody td text th thead title tr ul",
     )
 )
-
-
-class Page(HTMLParser):
-    """Tags, scripts, identifiers and text of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.scripts: list[str] = []
-        self.texts: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]):
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-
-    def handle_data(self, data: str):
-        (self.scripts if self.tags[-1:] == ["script"] else self.texts).append(data)
 
 
 @pytest.fixture(params=list(builders.KINDS))

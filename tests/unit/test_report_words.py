@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from advisor.model.advice import Interval
 from advisor.report import words
 
 if TYPE_CHECKING:
@@ -68,3 +69,12 @@ def test_a_folder_that_was_deleted_leaves_paths_whole(tmp_path: Path, monkeypatc
     gone.rmdir()
     assert words.place("/srv/a.py", 1) == "/srv/a.py:1"
     os.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("value_s", "text"), [(0.05, "+50.0 ms"), (-1.2, "-1.20 s"), (0.0, "0 s")])
+def test_a_difference_has_its_sign(value_s: float, text: str):
+    assert words.signed_seconds(value_s) == text
+
+
+def test_a_ratio_near_one_keeps_its_distance_from_it():
+    assert words.near_one(Interval(value=1.0041, low=0.985, high=1.0209)) == "1.004x (0.985-1.021)"

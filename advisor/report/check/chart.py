@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 # Units of the drawings: small enough that 14 units of text stay legible on a 360 px screen.
 WIDTH, LEFT, RIGHT, TOP = 480, 64, 14, 14
-ROW_HEIGHT, AXIS_HEIGHT = 44, 42
+NAMES = 92  # room for the names of the ratios
+ROW_HEIGHT, AXIS_HEIGHT = 34, 42
 RUNS_HEIGHT = 220
 ROOM = 0.08  # of an axis, left free at either end
 ARM_SHIFT = 0.12  # of a step between pairs: two dots at one height do not hide each other
@@ -92,7 +93,7 @@ def of_intervals(check: ScriptCheck) -> Intervals | None:
         one_x=scale.x(1.0),
         band_left=scale.x(limits[0]),
         band_right=scale.x(limits[1]),
-        height=TOP + ROW_HEIGHT * len(ratios) + AXIS_HEIGHT,
+        height=2 * TOP + ROW_HEIGHT * len(ratios) + AXIS_HEIGHT,
     )
 
 
@@ -122,7 +123,7 @@ class _Logarithmic:
         """Where a ratio stands."""
         span = math.log(self.high / self.low)
         share = ROOM + (1 - 2 * ROOM) * math.log(ratio / self.low) / span
-        return 2 * RIGHT + share * (WIDTH - 3 * RIGHT)
+        return NAMES + share * (WIDTH - NAMES - RIGHT)
 
     def ticks(self) -> tuple[Tick, ...]:
         """Round ratios."""
@@ -132,8 +133,8 @@ class _Logarithmic:
 
 def _bar(name: str, ratio: Interval, scale: _Logarithmic, row: int) -> Bar:
     return Bar(
-        name=name, y=TOP + ROW_HEIGHT * (row + 0.7), x=scale.x(ratio.value), low_x=scale.x(ratio.low),
-        high_x=scale.x(ratio.high), label=f"{name}: {words.gain(ratio)}",
+        name=name, y=TOP + ROW_HEIGHT * (row + 0.5), x=scale.x(ratio.value), low_x=scale.x(ratio.low),
+        high_x=scale.x(ratio.high), label=f"{name}: {words.near_one(ratio)}",
     )  # fmt: skip
 
 

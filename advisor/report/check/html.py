@@ -6,17 +6,15 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 from advisor.report import codes, flame, page, words
-from advisor.report.check import chart, phrases, sentences
+from advisor.report.check import chart, phrases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from advisor.model.check import CheckResult, RuleResult, Run, ScriptCheck, StackChange
+    from advisor.model.check import CheckResult, Run, ScriptCheck, StackChange
 
 TEMPLATE = "check.html.j2"
-STYLES = ("report.css", "check.css", "flame.css")
-LIBRARIES = ("d3/d3.min.js", "d3-flame-graph/d3-flamegraph.umd.min.js")
-SCRIPT = "flame.js"
+STYLES = ("report.css", "check.css", flame.STYLE)
 SHOWN_STACKS = 40  # in the table behind the graph, by how much they changed
 RULE_WORDS = {"ok": "ok", "worse": "worse", "better": "better", "unknown": "not known"}
 
@@ -29,13 +27,13 @@ def render(result: CheckResult) -> str:
 def _page(result: CheckResult) -> Mapping[str, Any]:
     """What the template shows. The libraries come along only where there is a graph to draw."""
     drawn = any(script.stacks for script in result.scripts)
-    scripts = (*map(page.library, LIBRARIES), page.asset(SCRIPT)) if drawn else ()
+    scripts = flame.scripts() if drawn else ()
     return {
         "result": result,
-        "verdict": sentences.verdict(result),
-        "sections": [_section(script, number) for number, script in enumerate(result.scripts, start=1)],
+        "verdict": phrases.verdict(result),
+        "sections": [_section(script, number, result) for number, script in enumerate(result.scripts, start=1)],
         "pages": codes.pages(),
-        "OUTCOMES": sentences.OUTCOME_WORDS,
+        "OUTCOMES": phrases.SHORT,
         "RULES": RULE_WORDS,
         "KIND_WORDS": words.KIND_WORDS,
         "drawing": chart,
@@ -45,31 +43,25 @@ def _page(result: CheckResult) -> Mapping[str, Any]:
     }
 
 
-def _section(script: ScriptCheck, number: int) -> Mapping[str, Any]:
-    """One script with its drawings, tables and sentences."""
+def _section(script: ScriptCheck, number: int, result: CheckResult) -> Mapping[str, Any]:
+    """One script with its drawings, tables and phrases."""
     stacks = sorted(script.stacks, key=lambda each: -abs(each.head_s - each.base_s))
     return {
         "id": f"script-{number}",
         "script": script,
-        "warn_only": script.warn_only and script.outcome == "regression",
+        "warn_only": (script.warn_only or result.warn_only) and script.outcome == "regression",
         "base": _median(script.pairs.base),
         "head": _median(script.pairs.head),
         "intervals": chart.of_intervals(script),
         "runs": chart.of_runs(script.pairs),
-        "rules": [(rule, figure(rule, rule.base), figure(rule, rule.head)) for rule in script.rules],
+        "rules": [
+            (rule, phrases.figure(rule.base, rule.unit), phrases.figure(rule.head, rule.unit)) for rule in script.rules
+        ],
         "flame": flame.document(_flame(script)) if script.stacks else None,
         "stacks": stacks[:SHOWN_STACKS],
-        "self_test": sentences.self_test(script.self_test, script.threshold) if script.self_test else "",
-        "instructions": sentences.instructions(script.instructions) if script.instructions else "",
+        "self_test": phrases.self_test(script.self_test, script.threshold) if script.self_test else "",
+        "instructions": phrases.instructions(script.instructions) if script.instructions else "",
     }
-
-
-def figure(rule: RuleResult, value: float | None) -> str:
-    """A rule's figure with its unit."""
-    if value is None:
-        return words.UNKNOWN
-    shown = phrases.UNITS.get(rule.unit)
-    return shown(value) if shown is not None else f"{value:,.4g} {rule.unit}".rstrip()
 
 
 def _median(runs: Sequence[Run]) -> str:

@@ -27,7 +27,7 @@
   function seconds(value) {
     const size = Math.abs(value);
     if (size === 0) return "0 s";
-    const [scaled, unit] = size >= 1 ? [size, "s"] : size >= 1e-3 ? [size * 1e3, "ms"] : [size * 1e6, "us"];
+    const [scaled, unit] = size >= 0.9995 ? [size, "s"] : size >= 1e-3 ? [size * 1e3, "ms"] : [size * 1e6, "us"];
     return `${scaled >= 99.95 ? scaled.toFixed(0) : scaled.toPrecision(3)} ${unit}`;
   }
   const signed = (value) => (value < 0 ? "-" : value > 0 ? "+" : "") + seconds(value);
@@ -97,10 +97,8 @@
       .getName((node) => shown.label(node.data))
       .setLabelHandler((node) => telling(node.data))
       .setColorMapper((node) => (node.highlight ? "var(--found)" : shown.colour(node.data)))
-      .setSearchMatch((node, wanted) => node.data.name.toLowerCase().includes(wanted))
-      .setSearchHandler((found) => { summary = summaryOf(found.map((node) => node.data)); })
       .setDetailsHandler((text) => { line.textContent = text || idle(); })
-      .onClick((node) => { current = node.data; settle(); });
+      .onClick((node) => point(node.data));
 
     const idle = () => summary || telling(root);
 
@@ -108,6 +106,8 @@
     function settle() {
       d3.timerFlush();
       const svg = holder.querySelector("svg");
+      // Its bars grow into place over a quarter of a second, whatever duration is asked for.
+      d3.select(svg).selectAll("g.frame > rect").interrupt().attr("width", (node) => (node.x1 - node.x0) * chart.width());
       svg.setAttribute("viewBox", `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`);
       svg.setAttribute("aria-hidden", "true"); // the line above the graph is what is read out
       for (const frame of frames) frame.node = undefined;
@@ -121,18 +121,26 @@
       for (const frame of frames) frame.value = change ? frame.changed : sum(frame.all, columns);
       if (holder.querySelector("svg")) chart.update(root);
       else chart.width(holder.clientWidth)(d3.select(holder).datum(root));
-      if (term) chart.search(term);
-      settle();
+      mark();
       line.textContent = root.value > 0 ? idle() : "Nothing to show: no seconds differ.";
     }
 
     function find() {
       term = search.value.trim().toLowerCase();
-      summary = "";
-      if (term) chart.search(term);
-      else chart.clear();
-      settle();
+      mark();
       line.textContent = idle();
+    }
+
+    // The library's own search takes a pattern, and passes all it found as arguments of one call: too many for some.
+    function mark() {
+      const found = [];
+      d3.select(holder).datum().each((node) => {
+        node.highlight = term !== "" && node.data.name.toLowerCase().includes(term);
+        if (node.highlight) found.push(node.data);
+      });
+      summary = term ? summaryOf(found) : "";
+      chart.update();
+      settle();
     }
 
     function summaryOf(found) {
@@ -142,7 +150,7 @@
         return true;
       });
       const all = root.all.map((_, column) => d3.sum(outermost, (frame) => frame.all[column]));
-      const count = `${found.length} ${found.length === 1 ? "frame" : "frames"}`;
+      const count = `${found.length.toLocaleString("en")} ${found.length === 1 ? "frame" : "frames"}`;
       return `"${search.value.trim()}": ${found.length ? `${count}, ${shown.figures(all)}` : "no frame"}`;
     }
 
@@ -153,9 +161,8 @@
     function point(frame) {
       current = frame;
       settle();
-      line.textContent = telling(frame);
-      const tile = d3.select(holder).select("g.current").node();
-      tile?.scrollIntoView({ block: "nearest", inline: "nearest" });
+      line.textContent = frame === root ? idle() : telling(frame);
+      holder.querySelector("g.current")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
 
     // The drawn frame that an arrow leads to, itself where there is none.
