@@ -43,20 +43,13 @@ class Timer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", TIMER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
-        )
+        self._start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            for pipe in (process.stdin, process.stdout):
-                with suppress(OSError):
-                    pipe.close()  # type: ignore[union-attr]  # both were asked for
-            process.wait()
+        self._end()
 
     def run(self, command: Command, *, timeout_s: float) -> tuple[ScriptExit, Run | None]:
         """Run `command` once: how it ended, and its figures where it ended by itself (None where it was stopped).
@@ -82,9 +75,26 @@ class Timer:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
         line = process.stdout.readline()
-        if not line:
-            raise ObserveError("the process that times the runs is gone", why=f"exit status {process.wait()}")
+        if not line:  # a script may kill what has started it
+            status = self._end()
+            self._start()
+            raise ObserveError("the process that timed the run is gone", why=f"exit status {status}")
         return dict(json.loads(line))
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", TIMER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
+        )
+
+    def _end(self) -> int:
+        """End the process, if there is one; its exit status."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        for pipe in (process.stdin, process.stdout):
+            with suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]  # both were asked for
+        return process.wait()
 
 
 _TIMED_OUT = 124
