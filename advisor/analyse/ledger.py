@@ -78,7 +78,7 @@ def tally(observation: Observation) -> Tally:
     samples = [0] * len(observation.stacks)
     for moment in _moments(observation):
         samples[moment.stack] += 1
-        _book(seconds[moment.stack], moment, observation.gil_share[moment.stack])
+        book(seconds[moment.stack], moment, observation.gil_share[moment.stack])
     return Tally(seconds=tuple(seconds), samples=tuple(samples), timeline=_timeline(observation))
 
 
@@ -108,8 +108,9 @@ def _timeline(observation: Observation) -> _TimeLine:
     )
 
 
-def _book(account: dict[str, float], moment: Moment, gil_share: float) -> None:
-    account["python"] += moment.cpu_s * gil_share
-    account["native"] += moment.cpu_s * (1.0 - gil_share)
-    account["runqueue"] += moment.runqueue_s
-    account[moment.wait_kind if moment.wait_kind in KINDS else "other"] += moment.wait_s
+def book(account: dict[str, float], moment: Moment, gil_share: float, part: float = 1.0) -> None:
+    """Add `part` of the seconds of `moment` to `account`, by kind; missing kinds must count as zero there."""
+    account["python"] += part * moment.cpu_s * gil_share
+    account["native"] += part * moment.cpu_s * (1.0 - gil_share)
+    account["runqueue"] += part * moment.runqueue_s
+    account[moment.wait_kind if moment.wait_kind in KINDS else "other"] += part * moment.wait_s

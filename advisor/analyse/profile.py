@@ -1,14 +1,19 @@
-"""The profile of one observed run: seconds by stack and kind, with files named as the repository names them."""
+"""The profile of one observed run: seconds by stack and kind; for a check with files named as in the repository."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
+from advisor.analyse.excerpts import excerpts
 from advisor.analyse.ledger import tally
+from advisor.analyse.stacks import compact
+from advisor.analyse.timeline import thread_lines
 from advisor.model.ledger import KINDS, Ledger
 from advisor.model.observation import Observation, Stack
+from advisor.model.profile import RunProfile
 from advisor.model.shape import FrameName, Profile, StackTime
+from advisor.model.site import Site
 
 
 def profile_of(observation: Observation, name: Callable[[str], str]) -> Profile:
@@ -27,6 +32,15 @@ def profile_of(observation: Observation, name: Callable[[str], str]) -> Profile:
         threads=observation.totals.threads,
         samples=observation.samples,
         stacks=tuple(StackTime(levels=levels, states=dict(states)) for levels, states in by_levels.items()),
+    )
+
+
+def run_profile(observation: Observation, sites: Sequence[Site], texts: Mapping[str, Sequence[str]]) -> RunProfile:
+    """What a report shows of run 1, small enough for one; `texts` are the lines of the user's files."""
+    stacks = profile_of(observation, str).stacks
+    threads, threads_left = thread_lines(observation)
+    return RunProfile(
+        stacks=compact(stacks), threads=threads, threads_left=threads_left, sources=excerpts(texts, stacks, sites)
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from advisor.cli import files, output
+from advisor.cli import files, index, output
 from advisor.cli.history import default_file
 from advisor.cli.run import REPORTS
 from advisor.errors import (
@@ -125,6 +125,7 @@ def check(**given: Unpack[Given]) -> int:
     plan, folder = _plan(given)
     result = _checked(given, plan, folder)
     _deliver(result, given, plan, writers)
+    index.rebuild(given["output"])
     return exit_code(result)
 
 

@@ -14,6 +14,7 @@ from advisor.analyse.convoy import convoys
 from advisor.analyse.dynamic import relocated
 from advisor.analyse.eventloop import blocking
 from advisor.analyse.loops import hot_loops
+from advisor.analyse.profile import run_profile
 from advisor.analyse.sites import build, hot_lines, import_seconds
 from advisor.errors import EXIT_INTERRUPTED, AdvisorError, TargetError
 from advisor.model.advice import Advice, Baseline
@@ -25,6 +26,7 @@ from advisor.observe.machine import detect
 from advisor.observe.noise import measure as measure_noise
 from advisor.observe.run import observe
 from advisor.observe.signals import noted_interrupts, orderly_end
+from advisor.observe.sources import read_sources
 from advisor.observe.stdin import keep_stdin
 from advisor.observe.target import check_target, own_roots
 from advisor.pipeline.bench import Bench, folder_of
@@ -126,6 +128,7 @@ class _Run:
         self.progress.step("observe", None)
         with self.stopwatch.step("observe"):
             observation = self.observed(stdin)
+            texts = read_sources(observation)
         recording, process = self.record(observation, stdin)
         try:
             with self.stopwatch.step("replay"):
@@ -135,7 +138,8 @@ class _Run:
             if process is not None:
                 process.end()
         self.progress.step("report", None)
-        return self.put_together(observation, recording, entries, machine, noise)
+        advice = self.put_together(observation, recording, entries, machine, noise)
+        return replace(advice, profile=run_profile(observation, [entry.site for entry in entries], texts))
 
     def observed(self, stdin: Stdin) -> Observation:
         """Run 1, with all of the script's code in its place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from advisor.report import chart, codes, frames, json, page, words
+from advisor.report import card, chart, codes, frames, json, page, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,7 @@ def _page(advice: Advice) -> Mapping[str, Any]:
     script = page.asset("report.js")
     return {
         "advice": advice,
+        "card": card.content(card.of_advice(advice)),
         "best": _section(advice.best_site) if advice.best_site is not None else None,
         "sites": [_section(entry) for entry in advice.sites],
         "findings": frames.rows(findings),

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from advisor.errors import ReportError
 from advisor.model.advice import SCHEMA, Advice, Finding, Prediction, Recommendation, SiteAdvice
-from advisor.report import frames
+from advisor.report import frames, profile
 
 if TYPE_CHECKING:
+    from advisor.model.recording import RecordedSite
     from advisor.model.trial import Trial, WorkerMix
 
 Json = dict[str, Any]
+EXACT = 2**53  # below, every whole number is a float of its own
 
 
 def render(advice: Advice) -> str:
-    """The advice as one JSON object, ASCII only, without NaN or infinity (null stands for both)."""
-    return json.dumps(document(advice), indent=2, allow_nan=False) + "\n"
+    """The advice as one JSON object, ASCII only, without NaN or infinity (null stands for both).
+
+    The profile stands on a line of its own: it is for machines, and large.
+    """
+    found = document(advice)
+    packed = json.dumps(found.pop("profile"), separators=(",", ":"), allow_nan=False)
+    return json.dumps(found, indent=2, allow_nan=False).removesuffix("\n}") + f',\n  "profile": {packed}\n}}\n'
 
 
 def parse(text: str) -> Json:
@@ -30,7 +38,7 @@ def parse(text: str) -> Json:
     """
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReportError("this is not an advice file", why=f"not JSON: {error}") from error
     schema = found.get("schema") if isinstance(found, dict) else None
     if schema != SCHEMA:
@@ -44,25 +52,28 @@ def parse(text: str) -> Json:
 
 def document(advice: Advice) -> Json:
     """The advice as JSON types, nested as schema "advice/1" has them."""
-    found: Json = finite(
-        {
-            "schema": SCHEMA,
-            "advisor_version": advice.advisor_version,
-            "created": utc(advice.created),
-            "verdict": advice.verdict,
-            "conclusive": advice.conclusive,
-            "script": _script(advice),
-            "machine": asdict(advice.machine),
-            "baseline": asdict(advice.baseline),
-            "cost": asdict(advice.cost),
-            "noise": asdict(advice.noise) if advice.noise is not None else None,
-            "sites": [_site(entry) for entry in advice.sites],
-            "recommendation": _best(advice),
-            "findings": [_finding(each) for each in advice.findings],
-            "functions": [asdict(each) for each in advice.functions],
-        }
-    )
-    return found
+    found: Json = {
+        "schema": SCHEMA,
+        "advisor_version": advice.advisor_version,
+        "created": utc(advice.created),
+        "verdict": advice.verdict,
+        "conclusive": advice.conclusive,
+        "interrupted": advice.interrupted,
+        "script": _script(advice),
+        "machine": asdict(advice.machine),
+        "baseline": asdict(advice.baseline),
+        "cost": asdict(advice.cost),
+        "noise": asdict(advice.noise) if advice.noise is not None else None,
+        "sites": [_site(entry) for entry in advice.sites],
+        "best": advice.best,
+        "recommendation": _best(advice),
+        "findings": [_finding(each) for each in advice.findings],
+        "functions": [asdict(each) for each in advice.functions],
+        "profile": profile.document(advice.profile),
+    }
+    not_finite = [{"at": list(at), "value": str(figure)} for at, figure in _not_finite(found, ())]
+    shown: Json = plain({"not_finite": not_finite} | found)
+    return shown
 
 
 def _script(advice: Advice) -> Json:
@@ -71,6 +82,7 @@ def _script(advice: Advice) -> Json:
         "path": target.shown,
         "module": target.module,
         "argv": list(target.argv),
+        "roots": list(target.roots),
         "interpreter": target.python,
         "interpreter_why": target.python_why,
         "exit_code": ended.code,
@@ -93,6 +105,8 @@ def _site(entry: SiteAdvice) -> Json:
         "wall_s": site.wall_s,
         "share": site.share,
         "nested_in": site.nested_in,
+        "child_cpus": site.child_cpus,
+        "row": site.row,
         "bound": site.bound.bound,
         "detail": site.bound.detail,
         "evidence": site.bound.evidence,
@@ -100,13 +114,20 @@ def _site(entry: SiteAdvice) -> Json:
         "lines": [asdict(line) for line in site.lines],
         "safety": asdict(site.safety),
         "effects": [asdict(effect) for effect in site.recorded.effects] if site.recorded is not None else [],
+        "recorded": _recorded(site.recorded) if site.recorded is not None else None,
         "current": _current(entry),
         "trials": [_trial(each) for each in entry.trials],
         "recommendation": _recommendation(entry.recommendation),
         "after_change": _recommendation(entry.after_change),
         "predictions": [_prediction(each) for each in entry.predictions],
         "findings": [_finding(each) for each in entry.findings],
+        "snippet": entry.snippet,
     }
+
+
+def _recorded(site: RecordedSite) -> Json:
+    """What run 2 knows of a site, less the outline of a loop, which no one but the stage needs."""
+    return {name: value for name, value in asdict(replace(site, outline=None)).items() if name != "outline"}
 
 
 def _trial(trial: Trial) -> Json:
@@ -149,6 +170,31 @@ def utc(created: str) -> str:
     moment = datetime.fromisoformat(created)
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _not_finite(value: Any, at: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], float]]:  # noqa: ANN401  # any JSON value
+    """Every figure that JSON cannot hold, with the keys and numbers that lead to it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield at, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+    for key, each in items:
+        yield from _not_finite(each, (*at, key if isinstance(key, int) and not isinstance(value, dict) else str(key)))
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401  # any JSON value
+    """`value` as `finite` leaves it, whole figures as such (60, not 60.0): of an advice read back they are the same.
+
+    Evidence is of no declared type: what it holds is read as it is written, and shown so.
+    """
+    return _short(finite(value))
+
+
+def _short(value: Any) -> Any:  # noqa: ANN401  # any JSON value
+    if isinstance(value, dict):
+        return {key: each if key == "evidence" else _short(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_short(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < EXACT else value
 
 
 def finite(value: Any) -> Any:  # noqa: ANN401  # any JSON value
