@@ -224,9 +224,9 @@ def _say(text: str) -> None:
 def _deliver(result: CheckResult, given: Given, plan: CheckPlan, writers: Sequence[Writer]) -> None:
     """Show and write everything; the first failure is raised when all has been tried."""
     deeds = [
-        partial(_show, result, on_github=_on_github(given)),
-        *(partial(_write, result, path, render) for path, render in writers),
-        *([partial(_tell_github, result)] if _on_github(given) else []),
+        partial(put_result, result, on_github=on_github(given["github"])),
+        *(partial(write_report, result, path, render) for path, render in writers),
+        *([partial(_tell_github, result)] if on_github(given["github"]) else []),
         *([partial(_save, result, given["save"], plan)] if given["save"] is not None else []),
         partial(_remember, result, given),
     ]
@@ -240,7 +240,7 @@ def _deliver(result: CheckResult, given: Given, plan: CheckPlan, writers: Sequen
         raise failures[0]
 
 
-def _show(result: CheckResult, *, on_github: bool) -> None:
+def put_result(result: CheckResult, *, on_github: bool) -> None:
     """Print the result; a name in it must not begin a line that the runner takes for a command."""
     from advisor.report.check import commands, terminal  # noqa: PLC0415  # as above
 
@@ -248,7 +248,8 @@ def _show(result: CheckResult, *, on_github: bool) -> None:
     output.put(commands.inert(text, secrets.token_hex(16)) if on_github else text)
 
 
-def _write(result: CheckResult, path: Path, render: Callable[[CheckResult], str]) -> None:
+def write_report(result: CheckResult, path: Path, render: Callable[[CheckResult], str]) -> None:
+    """Write the file that `render` makes of the result, and say so."""
     files.write(path, render(result))
     output.put(f"Written: {printable(str(path))}\n")
 
@@ -272,8 +273,8 @@ def _repository() -> str | None:
     return f"{server}/{name}" if server and name else None
 
 
-def _on_github(given: Given) -> bool:
-    wanted = given["github"]
+def on_github(wanted: bool | None) -> bool:
+    """Whether workflow commands are printed: as the user wants it, else where a runner of GitHub reads them."""
     return os.environ.get(COMMAND_VARIABLE) == "true" if wanted is None else wanted
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from advisor.cli import files, index
+from advisor.cli.check import PAGE, on_github, put_result, write_report
 from advisor.cli.run import REPORTS, Wanted, deliver, html_of, report_name
 from advisor.errors import EXIT_ADVICE, ReportError
 
@@ -26,18 +27,40 @@ def show(file: Path, folder: Path, no_source: bool) -> int:
     """Show the advice in FILE, which `advise --json FILE` wrote, on the terminal and as an HTML report.
 
     Nothing is run or measured. The reports are those that were written then, byte for byte, if by the same version.
-    Exits 0 where FILE can be shown, whatever the advice, else 2.
+    FILE may also be what `advise check --json FILE` wrote. Exits 0 where it can be shown, whatever it says, else 2.
     """
-    from advisor.report import reading  # noqa: PLC0415  # --help need not wait
+    from advisor.model.check import CHECK_SCHEMA  # noqa: PLC0415  # --help need not wait
+    from advisor.report import json  # noqa: PLC0415  # as above
+
+    text = _text(file)
+    if json.schema_of(text) == CHECK_SCHEMA:
+        _show_check(text, folder / PAGE, file)
+    else:
+        _show_advice(text, folder, file, no_source=no_source)
+    index.rebuild(folder)
+    return EXIT_ADVICE
+
+
+def _show_advice(text: str, folder: Path, file: Path, *, no_source: bool) -> None:
+    from advisor.report import reading  # noqa: PLC0415  # as above
     from advisor.report.sourceless import without_source  # noqa: PLC0415  # as above
 
-    advice = reading.read(_text(file))
+    advice = reading.read(text)
     target = folder / f"{report_name(advice.target.script, advice.target.module)}.html"
     files.check_writable(target)
     with _figures_of(file):
         deliver(without_source(advice) if no_source else advice, [Wanted("Report", target, html_of)])
-    index.rebuild(folder)
-    return EXIT_ADVICE
+
+
+def _show_check(text: str, target: Path, file: Path) -> None:
+    """The same for a check, in whose file there is no source."""
+    from advisor.report.check import html, reading  # noqa: PLC0415  # as above
+
+    result = reading.read(text)
+    files.check_writable(target)
+    with _figures_of(file):
+        put_result(result, on_github=on_github(None))
+        write_report(result, target, html.render)
 
 
 def _text(file: Path) -> str:

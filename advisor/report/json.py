@@ -50,6 +50,15 @@ def parse(text: str) -> Json:
     return dict(found)
 
 
+def schema_of(text: str) -> object:
+    """What a JSON object says its schema is; None where it says nothing, or is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found.get("schema") if isinstance(found, dict) else None
+
+
 def document(advice: Advice) -> Json:
     """The advice as JSON types, nested as schema "advice/1" has them."""
     found: Json = {

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import builders
+import checked
+import hostile_check
 import pytest
 from test_report_reading import PROFILE
 
@@ -15,9 +17,13 @@ from advisor import pipeline
 from advisor.cli import files, index, main
 from advisor.model.profile import SourceText
 from advisor.report import html, json
+from advisor.report.check import html as check_html
+from advisor.report.check import json as check_json
+from advisor.report.check import terminal as check_terminal
 
 if TYPE_CHECKING:
     from advisor.model.advice import Advice
+    from advisor.model.check import CheckResult
 
 SECRET = "password = 'hunter2'"
 
@@ -79,6 +85,27 @@ def test_without_source_no_line_of_it_is_in_any_file(capsys: pytest.CaptureFixtu
 def test_a_file_that_can_be_shown_is_a_success_whatever_it_says(kind: str):
     Path("a.json").write_text(json.render(builders.KINDS[kind]()))
     assert main(["show", "a.json"]) == 0
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("result", [checked.RESULT, hostile_check.result(), replace(checked.RESULT, scripts=())])
+def test_a_check_is_shown_again_too(
+    result: CheckResult, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    Path("check.json").write_text(check_json.render(result))
+    assert main(["show", "--output", "again", "check.json"]) == 0
+    assert Path("again/check.html").read_text() == check_html.render(result)
+    assert check_terminal.render(result, width=80) in capsys.readouterr().out
+    assert 'href="./check.html"' in index_of("again")
+
+
+@pytest.mark.usefixtures("run")
+def test_a_damaged_check_is_told(capsys: pytest.CaptureFixture[str]):
+    Path("check.json").write_text(check_json.render(checked.RESULT).replace('"threshold_share"', '"other"'))
+    assert main(["show", "check.json"]) == 2
+    assert "it has no 'threshold_share'" in capsys.readouterr().err
+    assert not Path("reports").exists()
 
 
 @pytest.mark.usefixtures("run")
