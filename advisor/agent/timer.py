@@ -22,11 +22,15 @@ if TYPE_CHECKING:
     import resource
 
 _COMPLAINT_BYTES = 4096  # of the end of the command's standard error, to say why it failed
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_REAP_S = 5.0
+"""How long processes that were killed may take to go; the kernel needs milliseconds."""
 _KIBIBYTE = 1024 if sys.platform != "darwin" else 1  # ru_maxrss is in KiB, on macOS in bytes (getrusage(2))
 
 
 def main() -> None:
     """Serve requests until the input ends."""
+    _adopt()
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -37,6 +41,14 @@ def main() -> None:
             return
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
+
+
+def _adopt() -> None:
+    """What a command leaves behind becomes our child, also where it has left the command's process group."""
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _request() -> dict[str, Any] | None:
@@ -52,8 +64,12 @@ def _request() -> dict[str, Any] | None:
 
 
 def _run(woken: int, *, stdin: str, timeout_s: float, **how: Any) -> dict[str, Any] | None:  # noqa: ANN401  # for Popen
-    """Run a command once; None where the host went away meanwhile. Whatever it leaves in its process group is ended."""
-    with open(stdin, "rb") as source, tempfile.TemporaryFile() as complaint:
+    """Run a command once; None where the host went away meanwhile. Whatever it leaves running is ended."""
+    try:
+        source = open(stdin, "rb")
+    except OSError as error:
+        return {"refused": str(error)}
+    with source, tempfile.TemporaryFile() as complaint:
         start_s = time.perf_counter()
         try:
             process = subprocess.Popen(
@@ -68,6 +84,8 @@ def _run(woken: int, *, stdin: str, timeout_s: float, **how: Any) -> dict[str, A
             _end_group(process.pid)
         if ended is None:
             process.returncode = os.waitstatus_to_exitcode(os.wait4(process.pid, 0)[1])
+        _end_leftovers()
+        if ended is None:
             return {"timed_out": True} if end_s >= start_s + timeout_s else None
         status, usage = ended
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -103,6 +121,36 @@ def _end_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
     except OSError:
         return  # nobody is left in it
+
+
+def _end_leftovers() -> None:
+    """Kill and reap all children there are: what a command that has ended left outside of its group."""
+    ends_s = time.monotonic() + _REAP_S
+    while _live_children() and time.monotonic() < ends_s:
+        for pid in _children():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                continue  # it has gone, or is another user's
+        time.sleep(0.001)
+
+
+def _live_children() -> bool:
+    """Reap those that have ended; whether others are left."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _children() -> list[int]:
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return [int(pid) for pid in file.read().split()]
+    except OSError:
+        return []  # no such list in this kernel
 
 
 def _tail(file: IO[bytes]) -> str:

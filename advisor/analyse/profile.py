@@ -21,8 +21,11 @@ def profile_of(observation: Observation, name: Callable[[str], str]) -> Profile:
     by_levels: dict[tuple[FrameName, ...], dict[str, float]] = defaultdict(lambda: dict.fromkeys(KINDS, 0.0))
     total: dict[str, float] = defaultdict(float)
     for stack, seconds in zip(observation.stacks, tally(observation).seconds, strict=True):
+        if not seconds:
+            continue  # never seen
+        states = by_levels[_levels(stack, name)]
         for kind, spent_s in seconds.items():
-            by_levels[_levels(stack, name)][kind] += spent_s
+            states[kind] += spent_s
             total[kind] += spent_s
     return Profile(
         wall_s=observation.wall_s,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from advisor.cli import check, doctor, explain, history, output, run
+from advisor.cli import check, doctor, explain, history, output, run, show
 from advisor.errors import EXIT_INTERRUPTED, EXIT_USAGE, AdvisorError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ EXIT_BUG = 1  # as Python itself exits on a crash; no answer of ours uses it
 DEBUG_VARIABLE = "ADVISE_DEBUG"
 VERBS: dict[str, click.Command] = {
     "check": check.check, "doctor": doctor.doctor, "explain": explain.explain, "history": history.history,
+    "show": show.show,
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from advisor.cli import files, output
+from advisor.cli import files, index, output
 from advisor.cli.history import default_file
 from advisor.cli.run import REPORTS
 from advisor.errors import (
@@ -41,6 +41,7 @@ class Given(TypedDict):
     """The command line, parsed."""
 
     scripts: tuple[str, ...]
+    module: tuple[str, ...]
     against: str | None
     config: Path | None
     init: bool
@@ -67,6 +68,7 @@ def _file(name: str, what: str) -> Callable[[Callable[..., int]], Callable[..., 
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-m", "module", multiple=True, metavar="MODULE", help="Check a module as well, as `python -m` runs it.")
 @click.option("--against", metavar="REF", help="Revision to compare with. [default: where the default branch was left]")
 @_file("--config", f"Configuration to use. [default: the nearest {PROJECT} with a section [tool.advise.check]]")
 @click.option(
@@ -105,21 +107,25 @@ def check(**given: Unpack[Given]) -> int:
     r"""Check whether a change made scripts slower, side by side with the revision it is based on.
 
     The base is laid out in a git worktree and both revisions run in turn, dozens of times, until the difference is
-    known well enough or the budget is over. SCRIPT is a path, `-m MODULE` in quotes, or a name from the configuration;
-    all configured ones without any.
+    known well enough or the budget is over. SCRIPT is a path or a name from the configuration; all configured ones
+    without any.
 
     \b
     Exit codes: 0 no regression, 2 usage, 3 regression, 5 inconclusive, not comparable or not measured,
     130 interrupted. With --warn-only 0 for 3 and 5 as well.
     """
+    given["scripts"] = (*given["scripts"], *(f"-m {module.strip()}" for module in given["module"]))
     if given["init"]:
         return _init(given)
     writers = tuple(_writers(given))
-    for path in (*(path for path, _ in writers), *([given["save"]] if given["save"] is not None else [])):
-        files.check_writable(path)
+    history = None if given["no_history"] else given["history"]
+    for path in (*(path for path, _ in writers), given["save"], history):
+        if path is not None:
+            files.check_writable(path)
     plan, folder = _plan(given)
     result = _checked(given, plan, folder)
     _deliver(result, given, plan, writers)
+    index.rebuild(given["output"])
     return exit_code(result)
 
 
@@ -180,10 +186,16 @@ def _nearest_config(start: Path) -> Path | None:
 
 
 def _from_folder(script: str, folder: Path) -> str:
-    """A script as named here, seen from `folder`; a module as it is."""
+    """A script as named here, seen from `folder`; a module as it is.
+
+    One that is named through a link into `folder` is below it in truth, and the base has it there.
+    """
     if script.startswith("-m "):
         return script
-    return Path(os.path.relpath(script, folder)).as_posix()
+    path = Path(os.path.relpath(script, folder))
+    if path.parts[:1] == ("..",):
+        path = Path(os.path.relpath(os.path.realpath(Path(script).parent), folder)) / path.name
+    return path.as_posix()
 
 
 def _checked(given: Given, plan: CheckPlan, folder: Path) -> CheckResult:
@@ -212,9 +224,9 @@ def _say(text: str) -> None:
 def _deliver(result: CheckResult, given: Given, plan: CheckPlan, writers: Sequence[Writer]) -> None:
     """Show and write everything; the first failure is raised when all has been tried."""
     deeds = [
-        partial(_show, result, on_github=_on_github(given)),
-        *(partial(_write, result, path, render) for path, render in writers),
-        *([partial(_tell_github, result)] if _on_github(given) else []),
+        partial(put_result, result, on_github=on_github(given["github"])),
+        *(partial(write_report, result, path, render) for path, render in writers),
+        *([partial(_tell_github, result)] if on_github(given["github"]) else []),
         *([partial(_save, result, given["save"], plan)] if given["save"] is not None else []),
         partial(_remember, result, given),
     ]
@@ -228,7 +240,7 @@ def _deliver(result: CheckResult, given: Given, plan: CheckPlan, writers: Sequen
         raise failures[0]
 
 
-def _show(result: CheckResult, *, on_github: bool) -> None:
+def put_result(result: CheckResult, *, on_github: bool) -> None:
     """Print the result; a name in it must not begin a line that the runner takes for a command."""
     from advisor.report.check import commands, terminal  # noqa: PLC0415  # as above
 
@@ -236,7 +248,8 @@ def _show(result: CheckResult, *, on_github: bool) -> None:
     output.put(commands.inert(text, secrets.token_hex(16)) if on_github else text)
 
 
-def _write(result: CheckResult, path: Path, render: Callable[[CheckResult], str]) -> None:
+def write_report(result: CheckResult, path: Path, render: Callable[[CheckResult], str]) -> None:
+    """Write the file that `render` makes of the result, and say so."""
     files.write(path, render(result))
     output.put(f"Written: {printable(str(path))}\n")
 
@@ -260,8 +273,8 @@ def _repository() -> str | None:
     return f"{server}/{name}" if server and name else None
 
 
-def _on_github(given: Given) -> bool:
-    wanted = given["github"]
+def on_github(wanted: bool | None) -> bool:
+    """Whether workflow commands are printed: as the user wants it, else where a runner of GitHub reads them."""
     return os.environ.get(COMMAND_VARIABLE) == "true" if wanted is None else wanted
 
 

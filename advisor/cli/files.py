@@ -45,7 +45,7 @@ def write(path: Path, text: str) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(place)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name may hold what no file's can
         raise ReportError(f"{path} was not written", why=_why(error, path.parent), cure=CURE) from error
     finally:
         _remove(temporary)
@@ -68,13 +68,13 @@ def _nearest_existing(folder: Path) -> Path:
     return next(each for each in (folder, *folder.parents) if os.path.exists(each) or each == each.parent)  # noqa: PTH110  # as below
 
 
-def _why(error: OSError, folder: Path) -> str:
-    return f"{error.strerror or error} ({folder})"
+def _why(error: OSError | ValueError, folder: Path) -> str:
+    return f"{getattr(error, 'strerror', None) or error} ({folder})"
 
 
 def _remove(path: Path) -> None:
     """Remove what may be there; where even that fails, the error under way says more."""
     try:
         path.unlink(missing_ok=True)
-    except OSError:
+    except (OSError, ValueError):
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from tabulate import tabulate
 
-from advisor.cli import files, output
+from advisor.cli import files, index, output
 from advisor.cli.run import REPORTS
 from advisor.errors import EXIT_ADVICE, HistoryError
 from advisor.report import words
@@ -59,6 +59,7 @@ def history(file: Path | None, folder: Path, limit: int, scripts: tuple[str, ...
     points = chosen(kept, scripts, limit)
     output.put("\n\n".join(map(table, report.all_panels(points))) + "\n" if points else "No checks are kept yet.\n")
     files.write(target, report.render(points, source=kept.path.name))
+    index.rebuild(folder)
     output.put(f"\nTrend: {words.printable(str(target))}\n")
     return EXIT_ADVICE
 

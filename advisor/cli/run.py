@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 import click
 
-from advisor.cli import files, output, progress
+from advisor.cli import files, index, output, progress
 from advisor.errors import EXIT_ADVICE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_SCRIPT_FAILED, ReportError
 from advisor.report.words import printable
 
@@ -26,6 +26,7 @@ BARE_OPTION, BARE_VALUE = "--replay-effects", "all"  # an option that may stand 
 VERBS_HELP = """\b
 Other verbs:
   advise check [SCRIPT]  is a change slower than what it is based on?
+  advise show FILE       the report of an advice file again, without measuring
   advise history         how past checks of each script went
   advise doctor          what this machine permits, with a cure for what is missing
   advise explain [CODE]  what a finding such as ADV201 means and what to do
@@ -48,6 +49,7 @@ class Given(TypedDict):
     only: str | None
     output: Path
     json: Path | None
+    no_source: bool
     quiet: bool
     strict: bool
     replay_effects: Replay
@@ -108,6 +110,7 @@ def _version() -> str:
     help="Folder of the HTML report.",
 )  # fmt: skip
 @click.option("--json", type=click.Path(path_type=Path), metavar="FILE", help="Write the advice for machines as well.")
+@click.option("--no-source", is_flag=True, help="Leave the script's source out of report and advice file.")
 @click.option(
     "--strict", is_flag=True,
     help="Exit 5 also where the advice is predicted, not measured, or any hot call is left undecided.",
@@ -128,12 +131,13 @@ def run(**given: Unpack[Given]) -> int:
     script under different numbers of workers. What the script does outside itself, it does twice.
     """
     options = options_of(given)
-    wanted = [Wanted("Report", given["output"] / f"{report_name(options)}.html", _html)]
+    wanted = [Wanted("Report", given["output"] / f"{report_name(options.script, options.module)}.html", html_of)]
     wanted += [Wanted("Advice file", given["json"], _json)] if given["json"] is not None else []
     for each in wanted:
         files.check_writable(each.path)
     advice = _advise(options, quiet=given["quiet"])
-    deliver(advice, wanted)
+    deliver(_without_source(advice) if given["no_source"] else advice, wanted)
+    index.rebuild(given["output"])
     if advice.interrupted:
         output.complain("interrupted: the advice above is on what was known by then")
     return exit_code(advice, strict=given["strict"])
@@ -159,9 +163,9 @@ def options_of(given: Given) -> AdviseOptions:
     )
 
 
-def report_name(options: AdviseOptions) -> str:
+def report_name(script: str | None, module: str | None) -> str:
     """Name of the report without its ending: the script's stem or the dotted module, never a path."""
-    return Path(options.script).stem if options.script is not None else Path(str(options.module)).name
+    return Path(script).stem if script is not None else Path(str(module)).name
 
 
 def deliver(advice: Advice, wanted: list[Wanted]) -> None:
@@ -209,7 +213,14 @@ def _write(advice: Advice, wanted: Wanted) -> None:
     output.put(f"{wanted.label}: {printable(str(wanted.path))}\n")
 
 
-def _html(advice: Advice) -> str:
+def _without_source(advice: Advice) -> Advice:
+    from advisor.report.sourceless import without_source  # noqa: PLC0415  # as above
+
+    return without_source(advice)
+
+
+def html_of(advice: Advice) -> str:
+    """The HTML report of an advice."""
     from advisor.report import html  # noqa: PLC0415  # as above
 
     return html.render(advice)

@@ -23,9 +23,7 @@ def time_rule(script: CheckedScript, pairs: Pairs, decision: Decision) -> RuleRe
         return None
     base, head = (median(run.wall_s for run in arm) for arm in (pairs.base, pairs.head))
     return RuleResult(
-        rule="time", code=CODES["time"], outcome=CLOSE = 0.1
-"""Ratios this close to 1 need a third decimal to be told from it."""
-_TIME_OUTCOMES.get(decision.outcome, "unknown"), level=rule.level,
+        rule="time", code=CODES["time"], outcome=_TIME_OUTCOMES.get(decision.outcome, "unknown"), level=rule.level,
         message=_in_words(decision.comparison.ratio), threshold=limit_words("time", rule.threshold), unit="s",
         base=base, head=head, ratio=decision.comparison.ratio, samples=len(pairs),
     )  # fmt: skip

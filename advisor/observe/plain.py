@@ -35,27 +35,21 @@ class Command:
 class Timer:
     """Runs commands one at a time through a small process of its own (`advisor.agent.timer`); a context manager.
 
-    Output is thrown away. Leaving it ends that process, the command under way, and all that is left in its group.
+    Output is thrown away. What a command leaves running is ended; leaving it ends that process
+    and the command under way.
     """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", TIMER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
-        )
+        self._start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            for pipe in (process.stdin, process.stdout):
-                with suppress(OSError):
-                    pipe.close()  # type: ignore[union-attr]  # both were asked for
-            process.wait()
+        self._end()
 
     def run(self, command: Command, *, timeout_s: float) -> tuple[ScriptExit, Run | None]:
         """Run `command` once: how it ended, and its figures where it ended by itself (None where it was stopped).
@@ -77,12 +71,30 @@ class Timer:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise RuntimeError("used outside of its `with`")
-        process.stdin.write(json.dumps(request).encode() + b"\n")
-        process.stdin.flush()
+        with suppress(BrokenPipeError):  # the answer, none, says so
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            process.stdin.flush()
         line = process.stdout.readline()
-        if not line:
-            raise ObserveError("the process that times the runs is gone", why=f"exit status {process.wait()}")
+        if not line:  # a script may kill what has started it
+            status = self._end()
+            self._start()
+            raise ObserveError("the process that timed the run is gone", why=f"exit status {status}")
         return dict(json.loads(line))
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", TIMER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
+        )
+
+    def _end(self) -> int:
+        """End the process, if there is one; its exit status."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        for pipe in (process.stdin, process.stdout):
+            with suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]  # both were asked for
+        return process.wait()
 
 
 _TIMED_OUT = 124

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,8 @@ from advisor.revision.git import without_location
 if TYPE_CHECKING:
     from advisor.model.checkplan import CheckedScript
 
-PACKAGE_FOLDERS = ("site-packages", "dist-packages")
+BYTECODE_VARIABLES = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+"""By which Python is told to write no byte code, or to write it elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +37,20 @@ class ArmTree:
         """The working folder of the scripts."""
         return self.tree / self.below
 
-    def has(self, script: CheckedScript) -> bool:
-        """True where the script is there; a module is taken to be."""
-        return script.path is None or (self.cwd / script.path).exists()
+    def file(self, script: CheckedScript) -> Path | None:
+        """The file or folder of a script or module of this tree, None where the tree has none."""
+        if script.path is not None:
+            path = self.cwd / script.path
+            return path if path.exists() else None
+        return next(filter(Path.is_file, self._places(str(script.module).replace(".", "/"))), None)
+
+    def _places(self, module: str) -> Iterator[Path]:
+        """Where `python -m` could take a module from, the folders outside of the tree left out."""
+        tree = self.tree.resolve()
+        for entry in ("", *self.environment.get("PYTHONPATH", "").split(os.pathsep)):
+            folder = (self.cwd / entry).resolve()
+            if folder.is_relative_to(tree):
+                yield from (folder / f"{module}.py", folder / module / "__main__.py")
 
     def command(self, script: CheckedScript) -> Command:
         """How the script is run plainly."""
@@ -71,9 +83,17 @@ class ArmTree:
         return Path(*Path(real).parts[-2:]).as_posix()
 
 
-def environment(cwd: Path, entries: tuple[str, ...], search_path: str | None) -> dict[str, str]:
-    """Our environment, as a shell in `cwd` would have it; `entries` come first in PYTHONPATH, then `search_path`."""
+def environment(
+    cwd: Path, entries: tuple[str, ...], search_path: str | None, *, bytecode: Path | None = None
+) -> dict[str, str]:
+    """Our environment, as a shell in `cwd` would have it; `entries` come first in PYTHONPATH, then `search_path`.
+
+    Python keeps its byte code in `bytecode`; None: as it always does.
+    """
     found = without_location(os.environ)
+    if bytecode is not None:
+        found = {name: value for name, value in found.items() if name not in BYTECODE_VARIABLES}
+        found["PYTHONPYCACHEPREFIX"] = str(bytecode)
     if "PWD" in found:
         found["PWD"] = str(cwd)
     parts = [*entries, *([search_path] if search_path else [])]

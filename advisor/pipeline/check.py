@@ -24,7 +24,7 @@ from advisor.observe.instructions import counted_instructions
 from advisor.observe.interpreter import choose_interpreter, probe
 from advisor.observe.plain import Command, Timer
 from advisor.observe.signals import orderly_end
-from advisor.pipeline.arms import ArmTree, environment
+from advisor.pipeline.arms import BYTECODE_VARIABLES, ArmTree, environment
 from advisor.pipeline.flow import temporary_folder
 from advisor.pipeline.pairing import Pairing, RunFailedError, Say, TooFewPairsError
 from advisor.pipeline.shapes import Shapes, shapes
@@ -51,8 +51,19 @@ class CheckOptions:
 
     @property
     def interpreter(self) -> str:
-        """The interpreter that runs the scripts. Raises InterpreterError."""
-        return choose_interpreter(self.python, beside=self.folder).executable
+        """The interpreter that runs the scripts, from the root: each arm has a folder of its own.
+
+        Links stay, for a virtual environment is known by them. Raises InterpreterError.
+        """
+        return str(Path(choose_interpreter(self.python, beside=self.folder).executable).absolute())
+
+    @property
+    def search_path(self) -> str | None:
+        """PYTHONPATH as it is meant here, for scripts that run in `folder`."""
+        given, here = os.environ.get("PYTHONPATH"), Path.cwd()
+        if not given or here == self.folder.resolve():
+            return given
+        return os.pathsep.join(str(here / entry) for entry in given.split(os.pathsep))
 
 
 def check(options: CheckOptions, say: Say = lambda _text: None) -> CheckResult:
@@ -64,7 +75,7 @@ def check(options: CheckOptions, say: Say = lambda _text: None) -> CheckResult:
     """
     begin_s = time.monotonic()
     repo = find_repository(options.folder)
-    _find_scripts(options, repo)
+    find_scripts(options, repo)
     head, base = head_revision(repo), choose_base(repo, options.plan.against, os.environ)
     python = options.interpreter
     with orderly_end(), temporary_folder() as folder, Timer() as timer:
@@ -73,7 +84,7 @@ def check(options: CheckOptions, say: Say = lambda _text: None) -> CheckResult:
             here = fingerprint(python, repo)
             declared = dependency_files_changed(changed_files(repo, base), head=repo, base=tree.base)
             lacking = unmet({path: _text(tree.base / path) for path in declared}, here)
-            arms = _arms(options, repo, tree, python)
+            arms = _arms(options, repo, tree, bytecode=folder / "bytecode")
             session = _Session(timer=timer, arms=arms, lacking=lacking, say=say)
             scripts = tuple(session.checked(script) for script in options.plan.scripts)
             notes = (*tree.notes, *_notes(repo, declared, python))
@@ -104,7 +115,7 @@ class _Session:
             name=script.name, file=self._file(script), outcome="could-not-measure", reason="",
             threshold=script.threshold, budget_s=script.budget_s, warn_only=script.warn_only,
         )  # fmt: skip
-        if not self.arms["base"].has(script):
+        if self.arms["base"].file(script) is None and self.arms["head"].file(script) is not None:
             return replace(blank, outcome="not-comparable", reason="new in head: base has no such script", new=True)
         if self.lacking:
             return replace(blank, outcome="not-comparable", reason="; ".join(self.lacking))
@@ -165,12 +176,12 @@ class _Session:
         return Instructions(base=base, head=head, runs=1) if base is not None and head is not None else None
 
     def _file(self, script: CheckedScript) -> str | None:
-        head = self.arms["head"]
-        return head.named(str(head.cwd / script.path)) if script.path is not None else None
+        file = self.arms["head"].file(script)
+        return self.arms["head"].named(str(file)) if file is not None else None
 
 
-def _find_scripts(options: CheckOptions, repo: Path) -> None:
-    """Raise ConfigError for a script that is not in the working tree: there is nothing to check."""
+def find_scripts(options: CheckOptions, repo: Path | None) -> None:
+    """Raise ConfigError for a script that is not there, or not in the working tree of `repo`, where there is one."""
     source = options.plan.source or "the command line"
     for script in options.plan.scripts:
         for given in (script.path, script.stdin):
@@ -183,7 +194,7 @@ def _find_scripts(options: CheckOptions, repo: Path) -> None:
                     source=source,
                     cure="check the path; it starts from the folder of the configuration",
                 )
-            if not path.is_relative_to(repo):
+            if repo is not None and not path.is_relative_to(repo):
                 raise ConfigError(
                     f"{given} is not in the repository",
                     source=source,
@@ -196,12 +207,14 @@ def _shared(options: CheckOptions, repo: Path) -> tuple[str, ...]:
     return tuple((below / path).as_posix() + ("/" if path.endswith("/") else "") for path in options.plan.share)
 
 
-def _arms(options: CheckOptions, repo: Path, tree: LaidOut, python: str) -> dict[Arm, ArmTree]:
+def _arms(options: CheckOptions, repo: Path, tree: LaidOut, *, bytecode: Path) -> dict[Arm, ArmTree]:
     """Both arms; head gets the same additions to its path as base, so that neither pays for them alone."""
+    python = options.interpreter
     below = options.folder.resolve().relative_to(repo).as_posix()
     entries = base_path_entries(python, repo, tree.base)
     of_head = tuple(str(tree.head / Path(entry).relative_to(tree.base.resolve())) for entry in entries)
-    given = os.environ.get("PYTHONPATH")
+    given = options.search_path
+    kept = None if _writes_bytecode(repo) else bytecode
     libraries = probe(python).library_folders
     arms: dict[Arm, ArmTree] = {}
     sides: tuple[tuple[Arm, Path, tuple[str, ...], str | None], ...] = (
@@ -209,7 +222,7 @@ def _arms(options: CheckOptions, repo: Path, tree: LaidOut, python: str) -> dict
         ("head", tree.head, of_head, given),
     )
     for arm, folder, added, search_path in sides:
-        variables = environment(folder / below, added, search_path)
+        variables = environment(folder / below, added, search_path, bytecode=kept)
         arms[arm] = ArmTree(tree=folder, below=below, python=python, environment=variables, libraries=libraries)
     return arms
 
@@ -219,6 +232,14 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""  # base has no such file
+
+
+def _writes_bytecode(repo: Path) -> bool:
+    """True where each arm will find the byte code of its modules beside them from its second run on.
+
+    Else one could have some that the other has not: head from an earlier run, base as its folder is ours to write to.
+    """
+    return os.access(repo, os.W_OK) and not any(os.environ.get(name) for name in BYTECODE_VARIABLES)
 
 
 def _notes(repo: Path, declared: tuple[str, ...], python: str) -> Iterator[str]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import scipy.stats  # noqa: F401  # the first look needs it: loaded before a budget begins, and between no two runs
+
 from advisor.errors import AdvisorError
 from advisor.gate.decide import LEAST_PAIRS, Decision, decide, next_look
 from advisor.gate.pairs import order

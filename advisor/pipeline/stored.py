@@ -20,7 +20,7 @@ from advisor.observe.interpreter import probe
 from advisor.observe.plain import Timer
 from advisor.observe.signals import orderly_end
 from advisor.pipeline.arms import ArmTree, environment
-from advisor.pipeline.check import CheckOptions, now_utc
+from advisor.pipeline.check import CheckOptions, find_scripts, now_utc
 from advisor.pipeline.pairing import FIRST_TIMEOUT_S, RunFailedError, Say
 from advisor.revision.environment import fingerprint
 from advisor.revision.repository import find_repository, head_revision
@@ -37,15 +37,16 @@ def check_stored(options: CheckOptions, baseline: Baseline | None, say: Say = la
     """Run head alone, and compare it with `baseline` (None: its runs are only to be kept).
 
     Runs of different days differ by what the machine does meanwhile, so that smaller changes than that drift are no
-    regressions here. Runs of another machine or interpreter are not compared at all. Raises AdvisorError for an
-    interpreter that cannot be used.
+    regressions here. Runs of another machine or interpreter are not compared at all. Raises ConfigError where a script
+    is not there, and AdvisorError for an interpreter that cannot be used.
     """
     begin_s = time.monotonic()
+    find_scripts(options, None)
     python = options.interpreter
     cwd = options.folder.resolve()
     tree = ArmTree(
         tree=_top(cwd), below=cwd.relative_to(_top(cwd)).as_posix(), python=python,
-        environment=environment(cwd, (), None), libraries=probe(python).library_folders,
+        environment=environment(cwd, (), options.search_path), libraries=probe(python).library_folders,
     )  # fmt: skip
     here = fingerprint(python, tree.tree)
     differences = here.differences(baseline.fingerprint) if baseline is not None else ()
@@ -85,8 +86,9 @@ class _Alone:
 def _checked(
     script: CheckedScript, alone: _Alone, baseline: Baseline | None, differences: tuple[str, ...]
 ) -> ScriptCheck:
+    file = alone.tree.file(script)
     blank = ScriptCheck(
-        name=script.name, file=script.path, outcome="could-not-measure", reason="", threshold=script.threshold,
+        name=script.name, file=alone.tree.named(str(file)) if file is not None else None, outcome="could-not-measure", reason="", threshold=script.threshold,
         budget_s=script.budget_s, warn_only=script.warn_only,
     )  # fmt: skip
     if differences:

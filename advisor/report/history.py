@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from advisor.report import page, words
+from advisor.report import card, page, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,10 +63,12 @@ class Panel:
 
 def render(points: Iterable[Point], *, source: str = "") -> str:
     """The page as text, to be written as UTF-8. `source` names the file that the points come from."""
+    points = tuple(points)
     scripts = [(name, panels(group, number)) for number, (name, group) in enumerate(_by_script(points))]
     library, script = page.library("uplot/uPlot.iife.min.js"), page.asset("history.js")
     values = {
         "scripts": scripts,
+        "card": card.content(card.of_history(points)),
         "source": source,
         "marks": MARKS,
         "drawings": {panel.id: drawing(panel) for _, found in scripts for panel in found if panel.measured},

@@ -6,7 +6,21 @@ import json as plain_json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from advisor.report import codes, flame, frames, json, listing, page, repeat, scaling, summary, threads, whereabouts, words
+from advisor.report import (
+    card,
+    codes,
+    flame,
+    frames,
+    json,
+    listing,
+    page,
+    repeat,
+    scaling,
+    summary,
+    threads,
+    whereabouts,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +62,7 @@ def _page(advice: Advice) -> dict[str, Any]:
     listings = _shown(listing.of(advice))
     return {
         "advice": advice,
+        "card": card.content(card.of_advice(advice)),
         "best": _section(best) if best is not None else None,
         "sites": [_section(entry) for entry in advice.sites],
         "where": whereabouts.of(advice),

@@ -50,6 +50,15 @@ def parse(text: str) -> Json:
     return dict(found)
 
 
+def schema_of(text: str) -> object:
+    """What a JSON object says its schema is; None where it says nothing, or is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found.get("schema") if isinstance(found, dict) else None
+
+
 def document(advice: Advice) -> Json:
     """The advice as JSON types, nested as schema "advice/1" has them."""
     found: Json = {
@@ -72,8 +81,8 @@ def document(advice: Advice) -> Json:
         "profile": profile.document(advice.profile),
     }
     not_finite = [{"at": list(at), "value": str(figure)} for at, figure in _not_finite(found, ())]
-    plain: Json = _short(finite({"not_finite": not_finite} | found))
-    return plain
+    shown: Json = plain({"not_finite": not_finite} | found)
+    return shown
 
 
 def _script(advice: Advice) -> Json:
@@ -181,11 +190,15 @@ def _not_finite(value: Any, at: tuple[str | int, ...]) -> Iterator[tuple[tuple[s
         yield from _not_finite(each, (*at, key if isinstance(key, int) and not isinstance(value, dict) else str(key)))
 
 
-def _short(value: Any) -> Any:  # noqa: ANN401  # any JSON value
-    """`value` with whole figures as such (60, not 60.0), so that they are written the same after they were read.
+def plain(value: Any) -> Any:  # noqa: ANN401  # any JSON value
+    """`value` as `finite` leaves it, whole figures as such (60, not 60.0): of an advice read back they are the same.
 
     Evidence is of no declared type: what it holds is read as it is written, and shown so.
     """
+    return _short(finite(value))
+
+
+def _short(value: Any) -> Any:  # noqa: ANN401  # any JSON value
     if isinstance(value, dict):
         return {key: each if key == "evidence" else _short(each) for key, each in value.items()}
     if isinstance(value, list):

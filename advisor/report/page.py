@@ -24,7 +24,7 @@ FILTERS: tuple[Callable[..., str], ...] = (
 )  # fmt: skip
 PLAIN_BYTES = 300_000
 """A larger JSON text stands in a page packed."""
-LONGEST_TEXT = 4_000  # characters of one name or sentence
+LONGEST_TEXT = 10_000  # characters of one name or sentence
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:

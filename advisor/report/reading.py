@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ from advisor.model.advice import Advice
 from advisor.report import json, profile
 
 Json = dict[str, Any]
+WHAT = "this advice file is damaged"
 CURE = "write it anew with `advise --json FILE SCRIPT`"
 
 
@@ -21,21 +24,24 @@ def read(text: str) -> Advice:
     file, or lacks or distorts what one needs; fields that are not known are passed over.
     """
     found = json.parse(text)
-    try:
+    with damage_named(WHAT, CURE):
         _restore(found)
         advice = msgspec.convert(_advice(found), Advice)
         json.utc(advice.created)
-    except msgspec.ValidationError as error:
-        raise _damaged(str(error)) from error
+        return advice
+
+
+@contextmanager
+def damage_named(what: str, cure: str) -> Iterator[None]:
+    """Raise ReportError with what is wrong in place of whatever a document of another build makes fail."""
+    try:
+        yield
     except KeyError as error:
-        raise _damaged(f"it has no {error}") from error
+        raise ReportError(what, why=f"it has no {error}", cure=cure) from error
+    except msgspec.ValidationError as error:
+        raise ReportError(what, why=str(error), cure=cure) from error
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise _damaged(f"its parts are not nested as the schema has them: {error}") from error
-    return advice
-
-
-def _damaged(why: str) -> ReportError:
-    return ReportError("this advice file is damaged", why=why, cure=CURE)
+        raise ReportError(what, why=f"its parts are not nested as the schema has them: {error}", cure=cure) from error
 
 
 def _restore(found: Json) -> None:

@@ -236,9 +236,7 @@ def _rounded(value: float | None) -> float | None:
     return words.whole(value) if value is not None and math.isfinite(value) else None
 
 
-def _begins(
-    findings: Sequence[Finding], usable: Sequence[Trial], serial: Trial | None, free_bytes: int
-) -> list[Begin]:
+def _begins(findings: Sequence[Finding], usable: Sequence[Trial], serial: Trial | None, free_bytes: int) -> list[Begin]:
     """Of each finding on switches or memory the fewest workers of its backend that are over its limit."""
     if serial is None:
         return []
@@ -250,9 +248,7 @@ def _begins(
             limit, figure = over
             costly = [trial for trial in usable if trial.mix.backend == named.mix.backend and figure(trial) >= limit]
             first = min([*costly, named], key=lambda trial: trial.mix.workers)
-            found.append(
-                Begin(code=finding.code, workers=first.mix.workers, backend=first.mix.backend, limit=limit)
-            )
+            found.append(Begin(code=finding.code, workers=first.mix.workers, backend=first.mix.backend, limit=limit))
     return found
 
 

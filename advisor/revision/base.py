@@ -129,8 +129,12 @@ def _default_refs(repo: Path) -> Iterator[str]:
 
 
 def _on_the_branch_itself(repo: Path, head: str, wanted: _Wanted) -> Revision:
-    """HEAD holds nothing that `wanted` has not: what is compared is the newest change."""
-    changes = uncommitted(repo)
+    """HEAD holds nothing that `wanted` has not: what is compared is the newest change.
+
+    Untracked files are none: reports and results of earlier runs are such, ours too, and code that git does not know
+    is reached by a change of code that it does.
+    """
+    changes = uncommitted(repo, untracked=False)
     if changes:
         shown = ", ".join(changes[:_NAMES_SHOWN]) + (", …" if len(changes) > _NAMES_SHOWN else "")
         return Revision(name="HEAD", commit=head, why=f"uncommitted changes ({shown}) against the last commit")

@@ -40,14 +40,13 @@ def head_revision(repo: Path) -> Revision:
     )
 
 
-def uncommitted(repo: Path) -> tuple[str, ...]:
+def uncommitted(repo: Path, *, untracked: bool = True) -> tuple[str, ...]:
     """Paths of tracked files that differ from the last commit, and of untracked ones that are not ignored.
 
     Relative to `repo`, with `/`; an untracked folder stands for all in it.
     """
-    fields = iter(
-        ask(repo, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal", _SUBMODULES).items
-    )
+    files = f"--untracked-files={'normal' if untracked else 'no'}"
+    fields = ask(repo, "status", "--porcelain", "-z", "--no-renames", files, _SUBMODULES).items
     return tuple(field[len("XY ") :] for field in fields)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import builders
 import pytest
+from test_report_reading import PROFILE as PROFILE_OF_RUN
 
 from advisor.errors import ReportError
 from advisor.report import json
@@ -38,10 +39,18 @@ SITE = {
     "id": str, "file": str, "line": int, "function": str, "callee": str, "kind": str, "calls": OPTIONAL_COUNT,
     "wall_s": NUMBER, "share": NUMBER, "bound": str, "detail": str, "ledger": LEDGER, "lines": [LINE],
     "safety": {"status": str, "reasons": [str]}, "current": (MIX, None), "trials": [TRIAL],
-    "recommendation": (RECOMMENDATION, None), "findings": [FINDING],
+    "recommendation": (RECOMMENDATION, None), "findings": [FINDING], "snippet": str, "row": OPTIONAL_COUNT,
+    "child_cpus": NUMBER, "recorded": ({"end_line": int, "sampled": int, "effects": list}, None),
+}  # fmt: skip
+PROFILE = {
+    "files": [str], "frames": [{"file": int, "function": str, "line": int, "own": bool}], "nodes": [[int]],
+    "stacks": [{"node": int, "seconds": dict}],
+    "threads": [{"pid": int, "tid": int, "main": bool, "start_s": [NUMBER], "end_s": [NUMBER], "state": [str]}],
+    "threads_left": int, "sources": [{"file": str, "first": int, "lines": [str]}],
 }  # fmt: skip
 ADVICE = {
-    "schema": str, "advisor_version": str, "created": str,
+    "schema": str, "advisor_version": str, "created": str, "interrupted": bool, "best": OPTIONAL_TEXT,
+    "profile": PROFILE, "not_finite": [{"at": list, "value": str}],
     "script": {"path": str, "argv": [str], "exit_code": int, "error": OPTIONAL_TEXT},
     "machine": {
         "cpus": int, "usable_cpus": NUMBER, "memory_bytes": int, "python": str, "gil": bool, "start_method": str,
@@ -68,6 +77,11 @@ def misfits(value: Any, shape: Any, at: str = "$") -> list[str]:  # noqa: ANN401
         missing = [f"{at}.{key}" for key in shape if key not in value]
         return missing or [bad for key in shape for bad in misfits(value[key], shape[key], f"{at}.{key}")]
     return [] if isinstance(value, shape) and (shape is bool or not isinstance(value, bool)) else [at]
+
+
+def test_the_keys_of_a_profile_are_there():
+    advice = replace(builders.wait_bound(), profile=PROFILE_OF_RUN)
+    assert misfits(json.parse(json.render(advice))["profile"], PROFILE) == []
 
 
 @pytest.mark.parametrize("kind", builders.KINDS)
@@ -113,7 +127,9 @@ def test_figures_json_cannot_hold_become_null():
     broken = replace(builders.BASELINE, wall_s=math.nan, cpu_s=math.inf)
     text = json.render(replace(builders.nothing_hot(), baseline=broken))
     assert not re.search(r"NaN|Infinity", text)
-    assert stdlib_json.loads(text)["baseline"]["wall_s"] is None
+    found = stdlib_json.loads(text)
+    assert found["baseline"]["wall_s"] is None
+    assert {"at": ["baseline", "wall_s"], "value": "nan"} in found["not_finite"]
 
 
 def test_hostile_text_comes_back_as_it_was():

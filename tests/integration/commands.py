@@ -51,6 +51,8 @@ class Ended:
 class Command:
     """`advise` in `folder`: `script` writes one, `run` runs it, `start` and `end` do so in two steps."""
 
+    leading: tuple[str, ...] = ("--budget", "1")
+
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
         self.temporary = folder / "temporary"
@@ -65,7 +67,7 @@ class Command:
     def start(self, *arguments: str, **options: object) -> subprocess.Popen[str]:
         """Start it in a session of its own, without a terminal."""
         given: dict[str, object] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        command = [sys.executable, "-m", "advisor", "--budget", "1", *arguments]
+        command = [sys.executable, "-m", "advisor", *self.leading, *arguments]
         given |= {"cwd": self.folder, "env": self.environment, "text": True, "start_new_session": True} | options
         return subprocess.Popen(command, **given)  # type: ignore[call-overload, no-any-return]
 
@@ -90,10 +92,10 @@ class Command:
         return self.end(self.start(*arguments, **options), given)
 
     def stopped(
-        self, number: signal.Signals, step: str, *arguments: str, after_s: float = 0.4, times: int = 1
+        self, number: signal.Signals, step: str, *arguments: str, after_s: float = 0.4, times: int = 1, **options: object
     ) -> Ended:
         """Send `number` so long after `step` ("2/4") was announced."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, **options)
         assert process.stderr is not None
         heard = ""
         for line in process.stderr:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import builders
 from dataclasses import replace
+
+import builders
 
 from advisor.model.advice import Advice, Finding, Prediction
 from advisor.model.machine import Noise
@@ -22,7 +23,8 @@ SOURCE = SourceText(
     file=FILE,
     first=3,
     lines=(
-        "", "def fetch(page):", "    # one page of the shop", "    url = base + str(page)", "    return urlopen(url).read()", "",
+        "", "def fetch(page):", "    # one page of the shop", "    url = base + str(page)",
+        "    return urlopen(url).read()", "",
         "def main():", "    urls = range(60)", "    pages = []", "    for url in urls: pages.append(fetch(url))",
         "    print(len(pages))",
     ),
@@ -98,14 +100,15 @@ def large(stacks: int = 10_000, trials: int = 200, variety: int = 8) -> Advice:
     Each level has at most 2 to the `variety` different functions.
     """
     kinds = ("python", "native", "network", "disk", "gil")
-    shared = [tuple(own(f"level_{depth}_{at % 2 ** min(depth, variety)}", depth + 1) for depth in range(19)) for at in range(stacks)]
+    shared = [
+        tuple(own(f"level_{depth}_{at % 2 ** min(depth, variety)}", depth + 1) for depth in range(19))
+        for at in range(stacks)
+    ]
     found = tuple(
         StackTime(levels=(*levels, library(f"leaf_{at}")), states={kinds[at % 5]: 1e-3 * (1 + at % 7)})
         for at, levels in enumerate(shared)
     )
-    spans = tuple(
-        Span(start_s=at * 0.02, end_s=(at + 1) * 0.02, state=kinds[at % 5]) for at in range(300)
-    )
+    spans = tuple(Span(start_s=at * 0.02, end_s=(at + 1) * 0.02, state=kinds[at % 5]) for at in range(300))
     lines = tuple(ThreadLine(pid=7, tid=7 + at, main=at == 0, spans=spans) for at in range(32))
     plain = wait_bound()
     mixes = [

@@ -15,7 +15,7 @@ from scenes import library, observation, own, waiting
 from advisor.analyse import excerpts as cut
 from advisor.analyse.excerpts import excerpts
 from advisor.analyse.profile import run_profile
-from advisor.analyse.stacks import LEAST_SHARE, compact
+from advisor.analyse.stacks import LEAST_SHARE, OTHER, compact
 from advisor.analyse.timeline import thread_lines
 from advisor.model.ledger import Ledger
 from advisor.model.observation import Moment, Observation, Tick
@@ -74,6 +74,11 @@ def test_a_caller_of_something_long_keeps_its_own_moment():
     assert [each.seconds for each in found] == [0.0001, 1.0]
 
 
+def test_small_stacks_that_share_nothing_are_one_of_others():
+    lonely = [stack(level(f"thread_{number}"), python=0.0001) for number in range(1000)]
+    assert compact([*lonely, stack(MAIN, python=10.0)]) == (stack(MAIN, python=10.0), stack(OTHER, python=0.1))
+
+
 def test_no_second_is_lost():
     seeded = random.Random(6)
     many = [
@@ -85,10 +90,12 @@ def test_no_second_is_lost():
     assert sum(each.seconds for each in found) == pytest.approx(sum(each.seconds for each in many), abs=1e-3)
 
 
-def test_ten_thousand_stacks_are_less_than_a_megabyte_in_the_advice_file():
+@pytest.mark.parametrize("roots", [1, 10_000])
+def test_ten_thousand_stacks_are_less_than_a_megabyte_in_the_advice_file(roots: int):
     seeded = random.Random(7)
     many = [
         stack(
+            level("root", seeded.randrange(roots)),
             *(level(f"function_{depth}_{seeded.randrange(3)}", seeded.randrange(9)) for depth in range(12)),
             python=seeded.random(), network=seeded.random(),
         )

@@ -112,7 +112,7 @@ def test_each_answer_has_its_exit_code_and_is_written(fake: FakePipeline, kind: 
 def test_the_report_is_named_after_the_target(fake: FakePipeline, argv: list[str], name: str):
     main(["--output", "out", *argv])
     assert fake.calls
-    assert [each.name for each in Path("out").iterdir()] == [name]
+    assert {each.name for each in Path("out").iterdir()} == {name, "index.html"}
 
 
 def test_the_advice_is_on_standard_output_below_a_rule(fake: FakePipeline, capsys: pytest.CaptureFixture[str]):

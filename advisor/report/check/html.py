@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
-from advisor.report import codes, flame, page, words
+from advisor.report import card, codes, flame, page, words
 from advisor.report.check import chart, phrases
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def _page(result: CheckResult) -> Mapping[str, Any]:
     scripts = flame.scripts() if drawn else ()
     return {
         "result": result,
+        "card": card.content(card.of_check(result, phrases.verdict(result))),
         "verdict": phrases.verdict(result),
         "sections": [_section(script, number, result) for number, script in enumerate(result.scripts, start=1)],
         "pages": codes.pages(),
