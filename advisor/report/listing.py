@@ -28,7 +28,8 @@ class Row:
     """One line.
 
     `time_s` and `hits` are of its profiler (`source`, "" where it saw nothing); `heat` is 0 to 10 by time, the hottest
-    line of the report having 10. `states` are thread seconds of run 1 by kind, with the whole; `notes` what was counted.
+    line of the report having 10. `states` are thread seconds of run 1 by kind, `seconds` all of them; `notes` tell what
+    was counted.
     """
 
     number: int
@@ -86,7 +87,7 @@ def anchors(listings: Iterable[Listing]) -> Mapping[Place, str]:
 
 
 def states_by_line(stacks: Iterable[StackTime]) -> dict[Place, dict[str, float]]:
-    """Thread seconds by kind of each line of the user's: a stack counts for the innermost of them, libraries included."""
+    """Thread seconds by kind of each line of the user's: each stack counts for the innermost one, libraries included."""
     found: dict[Place, dict[str, float]] = {}
     for stack in stacks:
         own = next((level for level in reversed(stack.levels) if level.own), None)

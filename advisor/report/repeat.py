@@ -16,14 +16,14 @@ SURROGATES = range(0xDC80, 0xDD00)
 
 
 def command(target: Target) -> str:
-    """`advise` with the interpreter, where it was chosen, and the script with its arguments: printable, to be pasted."""
+    """`advise` with the interpreter, where it was chosen, and the script with its arguments: printable, for a shell."""
     chosen = ["--python", target.python] if target.python_why != OWN_INTERPRETER else []
     program = [target.script] if target.script is not None else ["-m", str(target.module)]
     return " ".join(quoted(word) for word in ("advise", *chosen, *program, *target.argv))
 
 
 def quoted(word: str) -> str:
-    """A word as sh reads it; one that could not be shown as it is, as bash, zsh and ksh do (`$'\\x1b'`)."""
+    """A word as sh reads it; one that cannot be shown as it is, in the `$'...'` of bash, zsh and ksh."""
     if words.printable(word) == word:
         return shlex.quote(word)
     return "$'" + "".join(_letter(char) for char in word) + "'"

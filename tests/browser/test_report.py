@@ -1,4 +1,4 @@
-"""The report as a reader meets it: looked at, searched, sorted, copied from, printed, by keyboard and on a telephone."""
+"""The report as a reader meets it: searched, sorted, copied from, printed, by keyboard and on a telephone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ OPEN_ALL = "document.querySelectorAll('details').forEach(it => { it.open = true;
 INK = """canvas => {
     const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
     const colours = new Set();
-    for (let at = 0; at < data.length; at += 4) if (data[at + 3] === 255) colours.add([...data.slice(at, at + 3)].join());
+    for (let at = 0; at < data.length; at += 4) {
+        if (data[at + 3] === 255) colours.add([...data.slice(at, at + 3)].join());
+    }
     return [...colours];
 }"""
 REPORTS = builders.KINDS | {"profiled": profiled.wait_bound, "profiled hostile": profiled.hostile}
@@ -155,7 +157,7 @@ def test_the_charts_tell_why_they_stop_and_where_costs_begin(report: Page):
     caption = report.locator("#scaling figcaption")
     expect(caption).to_contain_text("the limit is tasks")
     expect(caption).to_contain_text("ADV201 (context switches) begins at 32 workers on threads")
-    expect(caption).to_contain_text("ADV202 (memory) begins at 16 workers on processes × threads")
+    expect(caption).to_contain_text("ADV202 (memory) begins at 16 workers on processes")
 
 
 def test_trials_are_sorted_by_click_and_by_keyboard(report: Page):
