@@ -88,7 +88,7 @@ LABELLED = 9.0
 
 
 def _summary(advice: Advice, best: SiteAdvice | None) -> Mapping[str, Any]:
-    """What stands below the verdict; why calls were not tried, or trials are not to be trusted, is a risk of any grade."""
+    """What stands below the verdict. Why calls were not tried, or trials not to be trusted, is a risk of any grade."""
     findings = frames.rows(frames.findings(advice, tried=best is not None))
     mine = {finding.message for finding in best.findings} if best is not None else set()
     return {

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from advisor.model.advice import Advice, SiteAdvice
     from advisor.model.profile import SourceText
+    from advisor.model.recording import FunctionCount
     from advisor.model.shape import StackTime
     from advisor.model.site import Line
 
@@ -27,8 +28,8 @@ Place = tuple[str, int]
 class Row:
     """One line.
 
-    `time_s` and `hits` are of its profiler (`source`, "" where it saw nothing); `heat` is 0 to 10 by time, the hottest
-    line of the report having 10. `states` are thread seconds of run 1 by kind, `seconds` all of them; `notes` tell what
+    `time_s` and `hits` are of its profiler (`source`, "" where it saw nothing); `heat` is 0 to 10, by its
+    share of what its profiler saw or of all thread seconds of run 1, whichever is more. `states` are thread seconds of run 1 by kind, `seconds` all of them; `notes` tell what
     was counted.
     """
 
@@ -65,18 +66,17 @@ class _Known:
     sites: dict[Place, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     @property
-    def hottest_s(self) -> float:
-        """The most that a line took; every heat is against it."""
-        lines = [line.time_s for line in self.lines.values()]
-        return max([*lines, *(sum(states.values()) for states in self.states.values())], default=0.0)
+    def all_s(self) -> float:
+        """Thread seconds of all lines."""
+        return sum(sum(states.values()) for states in self.states.values())
 
 
 def of(advice: Advice) -> list[Listing]:
     """The source in the profile with its figures; empty where the user wants none in the report."""
     known = _known(advice)
-    hottest_s = known.hottest_s
+    all_s = known.all_s
     return [
-        Listing(file=source.file, rows=tuple(_rows(source, number, known, hottest_s)))
+        Listing(file=source.file, rows=tuple(_rows(source, number, known, all_s)))
         for number, source in enumerate(advice.profile.sources, start=1)
     ]
 
@@ -87,7 +87,7 @@ def anchors(listings: Iterable[Listing]) -> Mapping[Place, str]:
 
 
 def states_by_line(stacks: Iterable[StackTime]) -> dict[Place, dict[str, float]]:
-    """Thread seconds by kind of each line of the user's: each stack counts for the innermost one, libraries included."""
+    """Thread seconds by kind of each line of the user's: a stack counts for the innermost one, libraries included."""
     found: dict[Place, dict[str, float]] = {}
     for stack in stacks:
         own = next((level for level in reversed(stack.levels) if level.own), None)
@@ -106,9 +106,13 @@ def _known(advice: Advice) -> _Known:
         known.sites[entry.site.file, entry.site.line].append(entry.site.id)
         known.notes[entry.site.file, entry.site.line] += _of_site(entry)
     for function in advice.functions:
-        told = f"{'' if function.complete else 'at least '}{words.count(function.calls)}"
-        known.notes[function.file, function.line].append(f"{function.function}: called {told} times")
+        known.notes[function.file, function.line].append(f"{function.function}: {_called(function)}")
     return known
+
+
+def _called(function: FunctionCount) -> str:
+    at_least = "" if function.complete else "at least "
+    return f"called {at_least}{words.count(function.calls)} time{'s'[: function.calls != 1]}"
 
 
 def _keep(lines: dict[Place, Line], line: Line) -> None:
@@ -126,23 +130,22 @@ def _of_site(entry: SiteAdvice) -> list[str]:
     return [f"{site.callee}: {counted}{kept}"]
 
 
-def _rows(source: SourceText, number: int, known: _Known, hottest_s: float) -> Iterable[Row]:
+def _rows(source: SourceText, number: int, known: _Known, all_s: float) -> Iterable[Row]:
     for line, text in enumerate(source.lines, start=source.first):
         place = source.file, line
         found, states = known.lines.get(place), known.states.get(place, {})
         seconds = sum(states.values())
-        time_s = found.time_s if found is not None else None
-        spent_s = max(time_s or 0.0, seconds)
+        share = seconds / all_s if all_s > 0 else 0.0
         yield Row(
             number=line,
             anchor=f"line-{number}-{line}",
             text=text[:SHOWN_CHARACTERS],
             left_out=max(0, len(text) - SHOWN_CHARACTERS),
             hits=found.hits if found is not None else None,
-            time_s=time_s,
+            time_s=found.time_s if found is not None else None,
             share=found.share if found is not None else None,
             source=found.source if found is not None else "",
-            heat=round(HEATS * spent_s / hottest_s) if hottest_s > 0 else 0,
+            heat=round(HEATS * min(1.0, max(share, found.share if found is not None else 0.0))),
             states=tuple((kind, states[kind]) for kind in KINDS if states.get(kind)),
             seconds=seconds,
             notes=tuple(known.notes.get(place, ())),

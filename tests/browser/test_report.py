@@ -11,7 +11,11 @@ import builders
 import profiled
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
+from test_check_report import CONTRASTS
 
+from advisor.model.ledger import KINDS
+from advisor.model.profile import RunProfile
+from advisor.model.shape import StackTime
 from advisor.report import html
 from advisor.report import json as advice_file
 
@@ -114,6 +118,20 @@ def test_a_frame_tells_its_share_its_kinds_and_whose_code_it_is(report: Page):
         for name in ("fetch (scraper.py:7)", "readinto")
     )
     assert int(own) > int(library)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_names_in_the_flame_graph_can_be_read_on_every_kind_of_time(show: Show, page: Page, scheme: str):
+    levels = ((profiled.own("mine", at), profiled.library(f"lib{at}")) for at in range(len(KINDS)))
+    stacks = tuple(
+        StackTime(levels=pair, states={kind: 1.0}) for pair, kind in zip(levels, KINDS, strict=True)
+    )  # fmt: skip
+    page.emulate_media(color_scheme=scheme)
+    show(html.render(replace(profiled.wait_bound(), profile=RunProfile(stacks=stacks))))
+    expect(tile(page, "lib0")).to_be_visible()
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) == 1 + 2 * len(KINDS)
+    assert min(contrasts) >= 4.5
 
 
 def test_search_zoom_and_reset(report: Page):

@@ -76,7 +76,7 @@
       colour(frame) {
         const [most] = shown(frame.all);
         const strength = frame.whose === "library" ? 28 : 55;
-        return most === undefined ? "var(--same)" : `color-mix(in oklab, var(--${stacks.columns[most]}) ${strength}%, var(--page))`;
+        return most === undefined ? "var(--same)" : `color-mix(in oklab, var(--bar-${stacks.columns[most]}, var(--${stacks.columns[most]})) ${strength}%, var(--page))`;
       },
       label: (frame) => frame.name,
       figures(all) {

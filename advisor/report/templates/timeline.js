@@ -20,7 +20,7 @@
   let current = null;
 
   function draw() {
-    const left = Math.min(170, 12 + LETTER_PX * d3.max(rows, (row) => row.name.length));
+    const left = Math.min(176, 18 + LETTER_PX * d3.max(rows, (row) => row.name.length));
     const width = holder.clientWidth;
     const height = rows.length * (ROW_PX + GAP_PX) + GAP_PX;
     const x = d3.scaleLinear([0, wall || 1], [left, width - RIGHT_PX]);
