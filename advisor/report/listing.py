@@ -28,9 +28,9 @@ Place = tuple[str, int]
 class Row:
     """One line.
 
-    `time_s` and `hits` are of its profiler (`source`, "" where it saw nothing); `heat` is 0 to 10, by its
-    share of what its profiler saw or of all thread seconds of run 1, whichever is more. `states` are thread seconds of run 1 by kind, `seconds` all of them; `notes` tell what
-    was counted.
+    `time_s` and `hits` are of its profiler (`source`, "" where it saw nothing). `heat` is 0 to 10, by its share of what
+    its profiler saw or of all thread seconds of run 1, whichever is more. `states` are thread seconds of run 1 by kind,
+    `seconds` all of them; `notes` tell what was counted.
     """
 
     number: int

@@ -309,6 +309,6 @@ def test_without_scripts_the_figures_are_there(browser: Browser, text: str):
 
 
 def test_an_older_advice_without_a_profile_is_whole(show: Show):
-    page = show(html.render(replace(builders.wait_bound())))
+    page = show(html.render(builders.wait_bound()))
     expect(page.locator("#scaling canvas")).to_have_count(4)
     expect(page.locator("#flame")).to_contain_text("holds no stacks")

@@ -125,7 +125,7 @@ def large(stacks: int = 10_000, trials: int = 200, variety: int = 8) -> Advice:
 def hostile(text: str = builders.HOSTILE) -> Advice:
     """`text` in every name that a user's code can bring along, and lines of a megabyte."""
     frame = FrameName(file=text, function=text, line=1, own=True)
-    stacks = (StackTime(levels=(frame, replace_own(frame)), states={"python": 1.0}),)
+    stacks = (StackTime(levels=(frame, as_library(frame)), states={"python": 1.0}),)
     source = SourceText(file=text, first=1, lines=(text, "x" * 1_000_000, "'" * 1_000_000))
     plain = builders.hostile()
     entry = replace(plain.sites[0], snippet=f"# {text}")
@@ -133,6 +133,6 @@ def hostile(text: str = builders.HOSTILE) -> Advice:
     return replace(plain, sites=(entry,), profile=profile)
 
 
-def replace_own(frame: FrameName) -> FrameName:
+def as_library(frame: FrameName) -> FrameName:
     """The same name as a library's."""
     return frame._replace(own=False)
