@@ -43,9 +43,14 @@ def change_of(site: Site, advice: Recommendation | None, machine: Machine) -> Ch
 
 
 def compiles(text: str) -> bool:
-    """True for Python that a file could hold; `await` and `return` as in a function."""
+    """True for statements that a file could hold, or a function where they return or await something."""
     try:
-        compile(text, "<snippet>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        module = ast.parse(text)
+        around = ast.parse("async def around(): pass")
+        function = around.body[0]
+        assert isinstance(function, ast.AsyncFunctionDef)
+        function.body = module.body
+        compile(around, "<snippet>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -264,19 +265,19 @@ def touch_each_other(one: Path, other: Path) -> bool:
     return one[:short] == other[:short]
 
 
-def changed_in(rest: Sequence[ast.AST], call: ast.AST | None, plain: Plain) -> set[Path]:
-    """What a piece of code may change: what it sets or adds to, and what it hands to code that is not known."""
-    outside = set(ast.walk(call)) if call is not None else set[ast.AST]()
-    every = names_of_all(rest)
-    found = {touch.path for touch in touches(rest, every) if touch.how in (*CHANGES, "call")}
-    for node in (each for part in rest for each in ast.walk(part)):
-        if not isinstance(node, ast.Call) or node in outside or plain.callee(node, 0):
+def changed_in(rest: Sequence[ast.stmt], call: ast.Call, plain: Plain) -> set[Path]:
+    """What a piece of code may change beside a call: what it sets or adds to, and hands to code that is not known."""
+    gap: dict[int, object] = {id(call): ast.copy_location(ast.Constant(value=None), call)}
+    left = [copy.deepcopy(node, gap) for node in rest]
+    found = {touch.path for touch in touches(left, names_of_all(left)) if touch.how in (*CHANGES, "call")}
+    for node in (each for part in left for each in ast.walk(part)):
+        if not isinstance(node, ast.Call) or plain.callee(node, 0):
             continue
         if isinstance(node.func, ast.Name) and node.func.id in _KNOWN:
             continue
         adds = isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS
         handed: list[ast.AST] = [] if adds else [*node.args, *node.keywords]
-        found |= {path for part in handed if part not in outside for path in paths_in(part)}
+        found |= {path for part in handed for path in paths_in(part)}
     return found - {path for path in found if path[0] in plain.functions}
 
 

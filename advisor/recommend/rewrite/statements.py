@@ -27,7 +27,7 @@ from advisor.recommend.rewrite.engine import (
     workshop,
 )
 from advisor.recommend.rewrite.plain import Plain, names_in
-from advisor.recommend.rewrite.text import block
+from advisor.recommend.rewrite.text import block, has_long_texts
 from advisor.model.trial import WorkerMix
 
 
@@ -318,7 +318,8 @@ def _replaced(turn: Turn, around: ast.stmt, lines: str) -> str | None:
         expected = ast.dump(ast.parse(ast.unparse(_flattened(wanted))))
     except (SyntaxError, ValueError):
         return None
-    return "\n".join(cut) if found == expected else None
+    whole = "\n".join(cut)
+    return whole if found == expected and not has_long_texts(whole) else None
 
 
 class _Flat(ast.NodeTransformer):

@@ -7,6 +7,7 @@ import copy
 from collections.abc import Mapping, Sequence
 
 from advisor.analyse import source
+from advisor.recommend.rewrite.change import NoChangeError
 
 Swaps = Mapping[ast.AST, str]
 """Expressions of the file's tree and the text that takes their place."""
@@ -24,8 +25,16 @@ def expression(file: str, node: ast.expr) -> str:
 def block(file: str, body: Sequence[ast.stmt], swaps: Swaps) -> str:
     """Statements that follow each other, comments kept, not indented, with some expressions replaced."""
     wanted = ast.Module(body=[_swapped(node, swaps) for node in body], type_ignores=[])
-    text = _spliced(file, body, swaps)
-    return text if _is_same(text, *wanted.body) else ast.unparse(ast.fix_missing_locations(wanted))
+    for text in (_spliced(file, body, swaps), ast.unparse(ast.fix_missing_locations(wanted))):
+        if _is_same(text, *wanted.body) and not has_long_texts(text):
+            return text
+    raise NoChangeError("a text of several lines cannot be moved to the right")
+
+
+def has_long_texts(code: str) -> bool:
+    """True for strings over several lines, which are other strings once their lines begin further in."""
+    texts = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant | ast.JoinedStr))
+    return any(node.lineno != node.end_lineno for node in texts)
 
 
 def swapped(file: str, node: ast.expr, swaps: Swaps) -> str:
