@@ -73,9 +73,9 @@ def applied(file: Path, found: Change) -> str:
     margin = first[: len(first) - len(first.lstrip())]
     new = [margin + line if line.strip() else line for line in found.text.splitlines()]
     top = next(at for at in range(found.first_line - 1, -1, -1) if lines[at] and not lines[at][0].isspace())
-    beside = found.beside.splitlines()
+    beside = [*found.beside.splitlines(), ""]
     whole = [*lines[:top], *beside, *lines[top : found.first_line - 1], *new, *lines[found.last_line :]]
-    return "\n".join([*found.imports, *whole]) + "\n"
+    return "\n".join([*found.top.splitlines(), *found.imports, *whole]) + "\n"
 
 
 def printed(text: str) -> str:

@@ -33,7 +33,7 @@ def rewritten_comprehension(
 ) -> Change:
     """The statement around a comprehension whose elements make a call, on workers. Raises NoChangeError."""
     plain = Plain(file)
-    statement = _statement(file, node, plain)
+    statement = statement_of(file, node, plain)
     own = {name for part in node.generators for name in names_in(part.target)}
     _check(node, call, plain)
     check_globals(file, node, callee, plain, set())
@@ -49,7 +49,7 @@ def rewritten_comprehension(
     raise problem or NoChangeError("no way to write it was found")
 
 
-def _statement(file: str, node: source.Comprehension, plain: Plain) -> ast.stmt:
+def statement_of(file: str, node: source.Comprehension, plain: Plain) -> ast.stmt:
     """The simple statement that evaluates a comprehension once, before anything else that matters."""
     scope_around(file, node)
     around = set[ast.AST]()
@@ -130,7 +130,7 @@ def _streamed(shop: Workshop, node: source.Comprehension, call: ast.Call, statem
     if values == [call]:
         results, _ = stream(shop, call, items, own, again=False)
         kinds = {ast.ListComp: f"list({results})", ast.SetComp: f"set({results})"}
-        return _placed(shop, statement, node, kinds.get(type(node), results))
+        return placed(shop, statement, node, kinds.get(type(node), results))
     outside = set(ast.walk(call))
     kept = {each.id for value in values for each in ast.walk(value) if isinstance(each, ast.Name)
             and each not in outside} & own  # fmt: skip
@@ -140,7 +140,7 @@ def _streamed(shop: Workshop, node: source.Comprehension, call: ast.Call, statem
     target = target_text(shop, part.target)
     grouped = f"({target})" if isinstance(part.target, ast.Tuple) else target
     clauses = f"for {grouped}, {name} in zip({over}, {results})" if kept else f"for {name} in {results}"
-    return _placed(shop, statement, node, _bracketed(node, element, clauses))
+    return placed(shop, statement, node, bracketed(node, element, clauses))
 
 
 def _submitted(
@@ -159,7 +159,7 @@ def _submitted(
     first = f"{jobs} = {display('[', element, clauses, ']')}"
     value = _element(shop, node, {call: f"{future}.result()"})
     target = ", ".join((*kept, future))
-    return _placed(shop, statement, node, _bracketed(node, value, f"for {target} in {jobs}"), before=first)
+    return placed(shop, statement, node, bracketed(node, value, f"for {target} in {jobs}"), before=first)
 
 
 def _element(shop: Workshop, node: source.Comprehension, swaps: dict[ast.AST, str]) -> str:
@@ -170,12 +170,12 @@ def _element(shop: Workshop, node: source.Comprehension, swaps: dict[ast.AST, st
     return f"{text(node.key)}: {text(node.value)}" if isinstance(node, ast.DictComp) else text(node.elt)
 
 
-def _bracketed(node: source.Comprehension, element: str, clauses: str) -> str:
+def bracketed(node: source.Comprehension, element: str, clauses: str) -> str:
     opening, closing = {ast.ListComp: "[]", ast.GeneratorExp: "()"}.get(type(node), "{}")
     return f"{opening}{element} {clauses}{closing}"
 
 
-def _placed(
+def placed(
     shop: Workshop, statement: ast.stmt, node: source.Comprehension, text: str, *, before: str = ""
 ) -> Change:
     """The statement with `text` in place of the comprehension, inside of the pool."""

@@ -23,7 +23,7 @@ _AGAIN = frozenset({"range", "sorted", "list", "tuple", "items", "keys", "values
 
 @dataclass(slots=True)
 class Workshop:
-    """Writes for one file and one mix. `setup` are lines before the pool, `beside` functions of the module."""
+    """Writes for one file and one mix. `setup` are lines before the pool, `beside` functions of the module, `functions` their names."""
 
     file: str
     mix: WorkerMix
@@ -31,6 +31,7 @@ class Workshop:
     setup: list[str] = field(default_factory=list)
     beside: str = ""
     pool: str = ""
+    functions: set[str] = field(default_factory=set)
 
     def header(self) -> str:
         """The `with` statement that the pool lives in."""
@@ -260,7 +261,7 @@ def _grouped(shop: Workshop, call: ast.Call, items: Items, own: set[str], *, aga
     func, keywords = shop.text(call.func), "".join(f", {each.arg}={shop.text(each.value)}" for each in call.keywords)
     job = shop.names.fresh("job", "task")
     if hybrid:
-        shop.beside = _threaded(shop, name, func, one=one)
+        shop.beside += ("\n\n" if shop.beside else "") + _threaded(shop, name, func, one=one)
         size = f"-(-len({jobs}) // {shop.mix.processes})"
         size = f"max({shop.mix.chunk}, {size})"
     else:
@@ -300,7 +301,7 @@ def _is_of_module(shop: Workshop, func: ast.expr) -> bool:
     imports = {name for name, line in shop.names.bound.items() if line.startswith("from ")}
     imports |= {alias.asname or alias.name for node in (module.body if module else ())
                 if isinstance(node, ast.Import) for alias in node.names}  # fmt: skip
-    return isinstance(root, ast.Name) and root.id in tops | imports
+    return isinstance(root, ast.Name) and root.id in tops | imports | shop.functions
 
 
 def _last(func: ast.expr) -> str:

@@ -15,7 +15,7 @@ Swaps = Mapping[ast.AST, str]
 
 def expression(file: str, node: ast.expr) -> str:
     """An expression as it can stand between commas: the user's own text where it fits on a line."""
-    if node.lineno == node.end_lineno:
+    if getattr(node, "lineno", None) is not None and node.lineno == node.end_lineno:
         text = _cut(file, node.lineno, node.col_offset, node.end_col_offset)
         if _is_same(f"({text},)", ast.Expr(value=ast.Tuple(elts=[node], ctx=ast.Load()))):
             return text
