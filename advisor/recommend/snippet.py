@@ -43,7 +43,7 @@ def change_of(site: Site, advice: Recommendation | None, machine: Machine) -> Ch
         return None
     try:
         found = _native(_written(site, recorded, advice.mix, machine), advice.mix, machine)
-    except NoChangeError:
+    except (NoChangeError, RecursionError):  # the second by code nested deeper than any reader would follow
         return None
     return found if compiles(found.snippet) else None
 
