@@ -139,6 +139,16 @@ WRITTEN = {
     "names in use": ("pool, value, items = 1, 2, 3\nfor x in range(3):\n    print(pool, value, items, work(x))", "as workers:"),
     "letters beyond ASCII": ("é = [1, 2]\nfor ü in é: print('→', ü, work(ü), '←')", "zip(é"),
     "tabs": ("def main():\n\tfor x in range(3):\n\t\ty = work(x)\n\t\tif y:\n\t\t\tprint(x, y)\nmain()", "pool.map("),
+    "told before": ("n = 0\nfor i in range(5):\n    a = i + 1\n    print(i)\n    n += 1\n    print(n, work(a))", "future.result()"),
+    "told before an error": (BAD + "for i in range(5):\n    print(i)\n    print(work(i))", "future.result()"),
+    "gone through in an expression": (
+        "def work(x):\n    return [x, x + 1]\nbest = 0\nfor y in range(2):\n    for x in range(4):\n"
+        "        best = max(best, *(z for z in work(x * y)))\nprint(best)", "for z in value"
+    ),
+    "a long line": (
+        "first, second, third = 'a' * 3, 'b' * 4, 'c' * 5\nfor number in range(4):\n"
+        "    print(number, work(len(first), len(second) + number, len(third) * number))", "pool.map(\n"
+    ),
     "two calls, one of them": ("for x in range(4):\n    print(work(x), work(x + 1))", "print(value, work(x + 1))"),
 }  # fmt: skip
 
@@ -162,7 +172,10 @@ NONE = {
     "any ends early": "print(any(work(i) > 6 for i in range(5)))",
     "a generator kept": "g = (work(i) for i in range(5))\nprint(next(g))",
     "what is given prints": "def say(x):\n    print(x)\n    return x\nfor i in range(5):\n    print(work(say(i)))",
-    "what comes before prints": "for i in range(5):\n    print(i)\n    print(work(i))",
+    "saved before, and told so": (
+        "d = {}\ndef save(x):\n    d[x] = x\n    return x\ndef work(x):\n    return d.get(x)\n"
+        "for i in range(5):\n    print(save(i))\n    print(work(i))"
+    ),
     "the items print": "def say():\n    for i in range(3):\n        print(i)\n        yield i\nfor i in say():\n    print(work(i))",
     "the items grow": "q = [1]\nfor i in q:\n    if work(i) < 60:\n        q.append(i + 1)\nprint(q)",
     "the queue grows": "q = [1]\nwhile q:\n    i = q.pop()\n    if work(i) < 60:\n        q.append(i + 1)\nprint(q)",

@@ -92,13 +92,16 @@ def turn_of(file: str, call: ast.Call) -> Turn:
     guards, caught = list[tuple[ast.expr, bool]](), False
     for parent, child in climb(file, call):
         if isinstance(parent, ast.For | ast.While) and child in parent.body:
-            return _split(Turn(
-                file=file, loop=parent, call=call, layers=(), rest=tuple(parent.body), guards=tuple(guards),
-                caught=caught,
-            ), child)  # fmt: skip
+            return _split(
+                Turn(
+                    file=file, loop=parent, call=call, layers=(), rest=tuple(parent.body), guards=tuple(guards),
+                    caught=caught,
+                )
+            )  # fmt: skip
         guards += _guards(parent, child)
         caught = caught or isinstance(parent, ast.Try)
-        _must_lead_on(parent, child)
+        if not _is_first_source(file, parent, child):
+            _must_lead_on(parent, child)
     raise NoChangeError("no loop makes the call")
 
 
@@ -112,6 +115,14 @@ def _guards(parent: ast.AST, child: ast.AST) -> list[tuple[ast.expr, bool]]:
         before = parent.values[: parent.values.index(child)] if isinstance(child, ast.expr) else []
         return [(value, isinstance(parent.op, ast.And)) for value in before]
     return []
+
+
+def _is_first_source(file: str, parent: ast.AST, child: ast.AST) -> bool:
+    """True for what a comprehension goes through first: that is evaluated once, where the comprehension stands."""
+    if isinstance(parent, ast.comprehension):
+        whole = source.parents(file)[parent]
+        return isinstance(whole, source.Comprehension) and parent is whole.generators[0] and child is parent.iter
+    return isinstance(parent, source.Comprehension) and child is parent.generators[0]
 
 
 def _must_lead_on(parent: ast.AST, child: ast.AST) -> None:
@@ -129,24 +140,31 @@ def _must_lead_on(parent: ast.AST, child: ast.AST) -> None:
         raise NoChangeError("the call stands where it cannot be taken out")
 
 
-def _split(turn: Turn, holder: ast.AST) -> Turn:
+def _split(turn: Turn) -> Turn:
     """What comes before the statement that holds the call, `if` after `if`, as long as nothing comes after it."""
-    layers, rest = list[Layer](), list(turn.rest)
-    guards = list(turn.guards)
+    layers, rest, guards, plain = list[Layer](), list(turn.rest), list(turn.guards), Plain(turn.file)
     while True:
         at = next(index for index, node in enumerate(rest) if turn.call in set(ast.walk(node)))
         node, before = rest[at], tuple(rest[:at])
         ends = isinstance(node, ast.If) and not node.orelse and at == len(rest) - 1
-        if not (ends and isinstance(node, ast.If) and turn.call not in set(ast.walk(node.test))):
-            layers += [Layer(body=before)] if before else []
+        if not isinstance(node, ast.If) or not ends or turn.call in set(ast.walk(node.test)):
             break
         layers.append(Layer(body=before, test=node.test))
         guards = [guard for guard in guards if guard[0] is not node.test]
         rest = list(node.body)
+    tells = next((index for index, node in enumerate(rest[:at]) if _only_tells(node, plain)), at)
+    layers += [Layer(body=tuple(rest[:tells]))] if tells else []
     return Turn(
-        file=turn.file, loop=turn.loop, call=turn.call, layers=tuple(layers), rest=tuple(rest[at:]),
+        file=turn.file, loop=turn.loop, call=turn.call, layers=tuple(layers), rest=tuple(rest[tells:]),
         guards=tuple(guards), caught=turn.caught,
     )  # fmt: skip
+
+
+def _only_tells(node: ast.stmt, plain: Plain) -> bool:
+    """True for a statement that may as well come after the call: it prints, or asks the disk, and changes nothing."""
+    calls = [each for each in ast.walk(node) if isinstance(each, ast.Call) and not plain.callee(each, 0)]
+    told = all(source.called(each) in ("print", "stat") for each in calls)
+    return isinstance(node, ast.Expr | ast.Assign | ast.AugAssign) and bool(calls) and told
 
 
 def check_turn(turn: Turn, callee: Callee, plain: Plain) -> None:

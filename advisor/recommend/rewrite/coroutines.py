@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from advisor.recommend.rewrite.around import climb, plain_callee
+from advisor.recommend.rewrite.around import climb, plain_callee, shared_names
 from advisor.recommend.rewrite.change import Change, NoChangeError, names_of
+from advisor.recommend.rewrite.plain import is_names, names_in
 from advisor.recommend.rewrite.text import block, expression
 
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.Expr, ast.Return)
@@ -18,6 +19,8 @@ def awaited(file: str, call: ast.Call, note: str = "") -> Change:
     that is read and its use.
     """
     statement = _statement(file, call)
+    if getattr(statement, "value", None) is not call and not _sets_own_names(file, statement):
+        raise NoChangeError("another task may change what is read before the call and set after it")
     names = names_of(file)
     given = [expression(file, each) for each in call.args]
     given += [f"{each.arg}={expression(file, each.value)}" if each.arg else f"**{expression(file, each.value)}"
@@ -50,3 +53,10 @@ def _statement(file: str, call: ast.Call) -> ast.stmt:
                 raise NoChangeError("the call stands in the head of a statement")
             found = parent
     raise NoChangeError("no coroutine makes the call")
+
+
+def _sets_own_names(file: str, statement: ast.stmt) -> bool:
+    """True for a statement that sets nothing, or names of its own function."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    shared = shared_names(file, statement)
+    return all(is_names(target) and not names_in(target) & shared for target in targets)

@@ -15,6 +15,8 @@ from advisor.recommend.rewrite.text import expression
 
 MOST_COLUMNS = 100
 """Longest line that is written; longer displays are broken at their clauses."""
+MOST_ARGUMENTS = 90
+"""Longest call of `map` on one line."""
 USED = frozenset({"enumerate", "len", "list", "max", "range", "set", "zip"})
 """Built-in functions that are written."""
 _AGAIN = frozenset({"range", "sorted", "list", "tuple", "items", "keys", "values"})
@@ -136,7 +138,7 @@ def stream(shop: Workshop, call: ast.Call, items: Items, own: set[str], *, again
     `again` where the items are gone through once more. Lines that this needs first are put into the setup. Raises
     NoChangeError where the arguments do not let themselves be lined up.
     """
-    func, extra = _function(shop, call, own)
+    func = _function(shop, call, own)
     if not shop.single and not (shop.mix.backend == "processes"):
         return _grouped(shop, call, items, own, again=again)
     columns = len([each for each in call.args if names_in(each) & own])
@@ -145,8 +147,10 @@ def stream(shop: Workshop, call: ast.Call, items: Items, own: set[str], *, again
     over = source_text(shop, items, again=again or columns > 1)
     listed = [_column(shop, each, items, over, own) for each in call.args]
     size = f", chunksize={shop.mix.chunk}" if shop.mix.chunk > 1 else ""
-    del extra
-    return f"{shop.pool}.map({', '.join((func, *listed))}{size})", over
+    line = f"{shop.pool}.map({', '.join((func, *listed))}{size})"
+    if len(line) > MOST_ARGUMENTS:
+        line = f"{shop.pool}.map(\n    " + ",\n    ".join((func, *listed, *([size[2:]] if size else []))) + ",\n)"
+    return line, over
 
 
 def source_text(shop: Workshop, items: Items, *, again: bool) -> str:
@@ -196,17 +200,17 @@ def _is_bound_again(file: str, name: ast.Name) -> bool:
     return made is not None and not isinstance(made, ast.Name) and can_go_again(file, made)
 
 
-def _function(shop: Workshop, call: ast.Call, own: set[str]) -> tuple[str, bool]:
+def _function(shop: Workshop, call: ast.Call, own: set[str]) -> str:
     """What is called, with the keywords that all calls have bound to it."""
     if names_in(call.func) & own:
         raise NoChangeError("each item has a function of its own")
     if not call.keywords:
-        return shop.text(call.func), False
+        return shop.text(call.func)
     if any(each.arg is None or not _is_fixed(each.value, own) for each in call.keywords):
         raise NoChangeError("keywords differ from call to call")
     partial = shop.names.imported("functools", "partial")
     given = ", ".join(f"{each.arg}={shop.text(each.value)}" for each in call.keywords)
-    return f"{partial}({shop.text(call.func)}, {given})", True
+    return f"{partial}({shop.text(call.func)}, {given})"
 
 
 def _is_fixed(node: ast.expr, own: set[str]) -> bool:

@@ -189,7 +189,7 @@ def _comes_first(turn: Turn, plain: Plain) -> bool:
     return not any(
         isinstance(node, ast.Call) and node not in around and node is not turn.call
         and (node.lineno, node.col_offset) < place and not plain.expression(node)
-        for node in ast.walk(turn.rest[0])
+        for part in turn.rest for node in ast.walk(part)
     )  # fmt: skip
 
 
