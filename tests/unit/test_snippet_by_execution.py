@@ -219,7 +219,9 @@ def test_no_change_is_written_where_output_may_differ(name: str, tmp_path: Path)
 # --- loops made at random ------------------------------------------------------------------------
 
 NAME = st.sampled_from(["a", "b", "c"])
-VALUE = st.sampled_from(["a", "b", "c", "i", "1", "i * i", "g[i]", "h[i]", "len(out)", "t", "shift(i)", "n.get(i % 2, 0)"])
+VALUE = st.sampled_from(
+    ["a", "b", "c", "i", "1", "i * i", "g[i]", "h[i]", "len(out)", "t", "shift(i)", "n.get(i % 2, 0)"]
+)
 STEP = st.one_of(
     st.builds("{} = {}".format, NAME, VALUE),
     st.builds("{} = {} + {}".format, NAME, VALUE, VALUE),
@@ -254,7 +256,9 @@ HEAD = st.sampled_from([
     "for i in range(6):", "for i in g:", "for i in list(g):", "for i, c in enumerate(h):", "for i in iter([1, 2, 0]):",
     "for i, b in zip(g, h):", "for i in n:", "while todo:\n    i = todo.pop()",
 ])  # fmt: skip
-PLACE = st.sampled_from(["{}", "def main(a, b, c, t, out, g, h, n, todo):\n{}\n    return a, b, c, t, out, g, h, n\nprint(main(*start))"])
+PLACE = st.sampled_from(
+    ["{}", "def main(a, b, c, t, out, g, h, n, todo):\n{}\n    return a, b, c, t, out, g, h, n\nprint(main(*start))"]
+)
 START = (
     "def shift(x):\n    return x + 1\n\ndef work(x, y=2, k=3):\n    return x * 2 + y - k * (c if {} else 1)\n\n"
     "start = (1, 2, 3, 0, [], [0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], {{0: 1, 1: 2}}, [1, 2, 3])\n"
@@ -272,7 +276,15 @@ def indent(text: str) -> str:
     st.sampled_from([1, 2, 3, 4]), st.sampled_from([1, 3]),
 )  # fmt: skip
 def test_a_change_of_any_loop_changes_no_output(  # noqa: PLR0913, PLR0917  # one part of a script each
-    before: list[str], use: str, call: str, after: list[str], head: str, place: str, reads: bool, workers: int, chunk: int
+    before: list[str],
+    use: str,
+    call: str,
+    after: list[str],
+    head: str,
+    place: str,
+    reads: bool,
+    workers: int,
+    chunk: int,
 ):
     body = "\n".join([*before, use.replace("{call}", call), *after])
     loop = f"{head}\n{indent(body)}"

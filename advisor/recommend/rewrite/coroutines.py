@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from advisor.recommend.rewrite.around import climb, plain_callee, shared_names
+from advisor.recommend.rewrite.apart import plain_callee, shared_names
+from advisor.recommend.rewrite.around import climb
 from advisor.recommend.rewrite.change import Change, NoChangeError, names_of
 from advisor.recommend.rewrite.plain import is_names, names_in
 from advisor.recommend.rewrite.text import block, expression

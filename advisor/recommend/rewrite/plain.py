@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from advisor.analyse import source
-from advisor.analyse.names import read_in, uses_of
+from advisor.analyse.names import uses_of
 from advisor.recommend.rewrite.change import names_of
 
 BUILTINS = frozenset({
@@ -164,8 +164,8 @@ def names_in(target: ast.AST) -> set[str]:
 def _speaks(node: ast.AST) -> bool:
     if isinstance(node, ast.Global | ast.Nonlocal):
         return True
-    if isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr", "stdin"):
-        return True
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys":
+        return node.attr in ("stdout", "stderr", "stdin")
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _LOUD
 
 
@@ -189,6 +189,3 @@ def paths_in(node: ast.AST) -> Iterator[Path]:
         return
     for child in ast.iter_child_nodes(chain if parts else node):
         yield from paths_in(child)
-
-
-__all__ = ["Path", "Plain", "exposed_in", "is_names", "names_in", "paths_in", "read_in"]

@@ -65,13 +65,9 @@ def _constructor(file: str, submission: ast.Call, current: WorkerMix) -> ast.Cal
     func = submission.func
     receiver = func.value if isinstance(func, ast.Attribute) else func
     known = THREADS if current.backend == "threads" else PROCESSES
-    if isinstance(receiver, ast.Call):
-        found = [receiver]
-    else:
-        wanted = ast.dump(receiver).replace("Load()", "Store()", 1) if isinstance(receiver, ast.Name) else ""
-        name = ast.unparse(receiver)
-        del wanted
-        found = [value for target, value in _bindings(file) if ast.unparse(target) == name]
+    name = ast.unparse(receiver)
+    made = [value for target, value in _bindings(file) if ast.unparse(target) == name]
+    found = [receiver] if isinstance(receiver, ast.Call) else made
     calls = [node for node in found if isinstance(node, ast.Call) and source.called(node) in known]
     if len(calls) != 1 or len(found) != 1:
         raise NoChangeError("where the pool is made cannot be told")

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Sequence
 
 from advisor.analyse import source
-from advisor.recommend.rewrite.around import (
-    Callee,
-    Layer,
-    Turn,
-    check_turn,
-    climb,
-    live_after,
-    turn_of,
-)
-from advisor.recommend.rewrite.change import Change, NoChangeError, indented
-from advisor.recommend.rewrite.engine import (
-    Items,
-    Workshop,
-    display,
-    is_local_function,
-    stream,
-    target_text,
-    workshop,
-)
-from advisor.recommend.rewrite.plain import Plain, names_in
-from advisor.recommend.rewrite.text import block, has_long_texts
 from advisor.model.trial import WorkerMix
+from advisor.recommend.rewrite.apart import check_turn
+from advisor.recommend.rewrite.around import Callee, Layer, Turn, climb, live_after, turn_of
+from advisor.recommend.rewrite.change import Change, NoChangeError, indented
+from advisor.recommend.rewrite.engine import Items, Workshop, display, target_text, workshop
+from advisor.recommend.rewrite.hoist import hoisted
+from advisor.recommend.rewrite.lined import is_local_function, stream
+from advisor.recommend.rewrite.plain import Plain, names_in
+from advisor.recommend.rewrite.text import block
 
 
 def rewritten_loop(file: str, call: ast.Call, mix: WorkerMix, callee: Callee) -> Change:
@@ -38,7 +24,7 @@ def rewritten_loop(file: str, call: ast.Call, mix: WorkerMix, callee: Callee) ->
     if mix.backend != "threads" and is_local_function(workshop(file, mix), call.func):
         raise NoChangeError("another process would not find the function")
     live = live_after(file, turn.loop)
-    if turn.skips and live & _carried_anyway(turn):
+    if turn.skips and live & turn.own:
         raise NoChangeError("what the last turn sets is read after the loop")
     problem: NoChangeError | None = None
     for way in (_collected, _streamed, _submitted):
@@ -52,10 +38,6 @@ def rewritten_loop(file: str, call: ast.Call, mix: WorkerMix, callee: Callee) ->
     raise problem or NoChangeError("no way to write it was found")
 
 
-def _carried_anyway(turn: Turn) -> set[str]:
-    return turn.own
-
-
 # --- one line ----------------------------------------------------------------------------------------
 
 
@@ -67,8 +49,7 @@ def _collected(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Chan
     value = turn.rest[0].value
     if value is turn.call:
         results, _ = stream(shop, turn.call, items, turn.own, again=False)
-        unused = shop.names.fresh("_") if "_" not in live else shop.names.fresh("done")
-        return _hoisted(shop, turn, f"for {'_' if '_' not in live else unused} in {results}:\n    pass")
+        return hoisted(shop, turn, f"for {shop.names.fresh('_', 'done')} in {results}:\n    pass")
     collects = isinstance(value, ast.Call) and value.args == [turn.call] and not value.keywords
     if not collects or not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
         return None
@@ -81,7 +62,7 @@ def _collected(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Chan
     results, _ = stream(shop, turn.call, items, turn.own, again=False)
     if begun is not None and not _in_try(turn):
         return shop.written(f"{name} = list({results})", begun, turn.loop)
-    return _hoisted(shop, turn, f"{name}.extend({results})")
+    return hoisted(shop, turn, f"{name}.extend({results})")
 
 
 def _begun(turn: Turn, name: str) -> ast.stmt | None:
@@ -144,7 +125,7 @@ def _streamed(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Chang
     target = f"{_grouped_target(shop, items.target)}, " if needed else ""
     value, body = _with_value(turn, shop)
     source_ = f"zip({over}, {results})" if needed else results
-    return _hoisted(shop, turn, f"for {target}{value} in {source_}:\n{indented(body)}")
+    return hoisted(shop, turn, f"for {target}{value} in {source_}:\n{indented(body)}")
 
 
 def _grouped_target(shop: Workshop, target: ast.expr) -> str:
@@ -169,7 +150,7 @@ def _numbered(turn: Turn, shop: Workshop, items: Items, live: set[str]) -> Chang
     rest = [shop.text(each) for each in over.args[1:]] + [f"{each.arg}={shop.text(each.value)}"
                                                          for each in over.keywords]  # fmt: skip
     value, body = _with_value(turn, shop)
-    return _hoisted(
+    return hoisted(
         shop, turn, f"for {number.id}, {value} in enumerate({', '.join((results, *rest))}):\n{indented(body)}"
     )
 
@@ -216,7 +197,10 @@ def _submitted(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Chan
     """All calls handed over first, each kept with what the rest of its turn needs."""
     del plain
     kept = sorted(_kept(turn, live), key=_order(turn))
-    future, jobs = shop.names.fresh("future", "promise"), shop.names.fresh(*(["jobs", "tasks"] if kept else ["futures"]))
+    future, jobs = (
+        shop.names.fresh("future", "promise"),
+        shop.names.fresh(*(["jobs", "tasks"] if kept else ["futures"])),
+    )
     handed = shop.submitted(turn.call)
     if turn.guards:
         tests = " and ".join(_guard(shop, test, wanted) for test, wanted in turn.guards)
@@ -229,7 +213,7 @@ def _submitted(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Chan
         first = f"{jobs} = []\n{_filled(turn, shop, f'{jobs}.append({element})')}"
     target = ", ".join((*kept, future))
     body = block(turn.file, turn.rest, {turn.call: f"{future}.result()"})
-    return _hoisted(shop, turn, f"{first}\nfor {target} in {jobs}:\n{indented(body)}")
+    return hoisted(shop, turn, f"{first}\nfor {target} in {jobs}:\n{indented(body)}")
 
 
 def _submitted_items(turn: Turn, live: set[str]) -> Items | None:
@@ -245,7 +229,7 @@ def _guard(shop: Workshop, test: ast.expr, wanted: bool) -> str:
     return f"({shop.text(test)})" if wanted else f"not ({shop.text(test)})"
 
 
-def _order(turn: Turn) -> "object":
+def _order(turn: Turn) -> object:
     order: dict[str, int] = {}
     parts = [turn.loop.target] if isinstance(turn.loop, ast.For) else []
     for part in (*parts, *turn.before):
@@ -275,61 +259,3 @@ def _layered(turn: Turn, layers: Sequence[Layer], keeps: str) -> str:
         return "\n".join([*lines, inner])
     test = block(turn.file, [ast.copy_location(ast.Expr(value=first.test), first.test)], {})
     return "\n".join([*lines, f"if {ast.unparse(first.test) if chr(10) in test else test}:", indented(inner)])
-
-
-# --- one pool for all turns of the loops around -----------------------------------------------------------
-
-
-def _hoisted(shop: Workshop, turn: Turn, body: str) -> Change:
-    """The pool around the loop; around the loops of the same function that go round it too, where threads share."""
-    inner = shop.written(body, turn.loop, turn.loop)
-    outer = [node for node, _ in climb(turn.file, turn.loop) if isinstance(node, ast.For | ast.While)]
-    blocked = any(isinstance(node, ast.Try | ast.With | ast.AsyncFor | ast.AsyncWith)
-                  for node, _ in climb(turn.file, turn.loop))  # fmt: skip
-    if not outer or blocked or shop.mix.backend != "threads":
-        return inner
-    around = outer[-1]
-    lines = "\n".join([*shop.setup, body])
-    whole = _replaced(turn, around, lines)
-    return shop_around(shop, whole, around) if whole is not None else inner
-
-
-def shop_around(shop: Workshop, whole: str, around: ast.stmt) -> Change:
-    """The pool around a whole outer loop."""
-    shop.setup.clear()
-    return shop.written(whole, around, around)
-
-
-def _replaced(turn: Turn, around: ast.stmt, lines: str) -> str | None:
-    """The outer loop with other lines in place of the inner one; None where its text does not let itself be cut."""
-    first, last = around.lineno, around.end_lineno or around.lineno
-    margin = " " * turn.loop.col_offset
-    text = [source.text(turn.file, line) for line in range(first, last + 1)]
-    if text[turn.loop.lineno - first][: turn.loop.col_offset].strip():
-        return None
-    inside = indented(lines, margin).splitlines()
-    end = (turn.loop.end_lineno or 0) - first + 1
-    new = [*text[: turn.loop.lineno - first], *inside, *text[end:]]
-    cut = [line.removeprefix(" " * around.col_offset) for line in new]
-    wanted = copy.deepcopy(around, {id(turn.loop): ast.If(
-        test=ast.Constant(value=True), body=ast.parse(lines).body, orelse=[])})  # fmt: skip
-    try:
-        found = ast.dump(ast.parse("\n".join(cut)))
-        expected = ast.dump(ast.parse(ast.unparse(_flattened(wanted))))
-    except (SyntaxError, ValueError):
-        return None
-    whole = "\n".join(cut)
-    return whole if found == expected and not has_long_texts(whole) else None
-
-
-class _Flat(ast.NodeTransformer):
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:  # noqa: N802  # ast's own naming
-        if isinstance(node.test, ast.Constant) and node.test.value is True and not hasattr(node, "lineno"):
-            return node.body
-        self.generic_visit(node)
-        return node
-
-
-def _flattened(node: ast.AST) -> ast.AST:
-    return ast.fix_missing_locations(_Flat().visit(node))
-
