@@ -13,6 +13,7 @@ from builders import hybrid, processes, recommendation, threads
 from rewritten import applied, call_site, change, printed, script, site_of
 from scenes import machine
 
+from advisor.model.advice import Recommendation
 from advisor.model.machine import NativePool
 from advisor.model.recording import RecordedSite
 from advisor.model.site import Safety
@@ -38,7 +39,7 @@ def test_the_snippet_is_whole_with_its_imports_first(tmp_path: Path):
         recommendation(threads(16), 9.0, 5.0, decided=False),
     ],
 )
-def test_nothing_is_written_where_nothing_is_to_be_changed(advised, tmp_path: Path):
+def test_nothing_is_written_where_nothing_is_to_be_changed(advised: Recommendation | None, tmp_path: Path):
     assert snippet(call_site(script(tmp_path, LOOP)), advised, machine()) == ""
 
 
@@ -112,15 +113,23 @@ if __name__ == "__main__":
     main()
 """
 SAME_KIND = {
-    "with ThreadPoolExecutor(64) as pool:\n        print(list(pool.map(work, range(5))))": "ThreadPoolExecutor(max_workers=3)",
-    "with ThreadPoolExecutor(max_workers=64) as pool:\n        print(list(pool.map(work, range(5))))": "(max_workers=3)",
-    "with ThreadPoolExecutor() as pool:\n        print([f.result() for f in [pool.submit(work, x) for x in (1, 2)]])":
-        "(max_workers=3)",
-    "pool = ThreadPoolExecutor(64, thread_name_prefix='w')\n    print(list(pool.map(work, range(5))))\n    pool.shutdown()":
-        "pool = ThreadPoolExecutor(max_workers=3, thread_name_prefix='w')",
+    (
+        "with ThreadPoolExecutor(64) as pool:\n        print(list(pool.map(work, range(5))))"
+    ): "ThreadPoolExecutor(max_workers=3)",
+    (
+        "with ThreadPoolExecutor(max_workers=64) as pool:\n        print(list(pool.map(work, range(5))))"
+    ): "(max_workers=3)",
+    (
+        "with ThreadPoolExecutor() as pool:\n"
+        "        print([f.result() for f in [pool.submit(work, x) for x in (1, 2)]])"
+    ): "(max_workers=3)",
+    (
+        "pool = ThreadPoolExecutor(64, thread_name_prefix='w')\n"
+        "    print(list(pool.map(work, range(5))))\n    pool.shutdown()"
+    ): "pool = ThreadPoolExecutor(max_workers=3, thread_name_prefix='w')",
     "print(list(ThreadPoolExecutor(64).map(work, range(5))))": "ThreadPoolExecutor(max_workers=3).map(",
     "with ThreadPool(64) as pool:\n        print(pool.map(work, range(5)))": "ThreadPool(processes=3)",
-}  # fmt: skip
+}
 
 
 def pool_site(file: Path, current: WorkerMix):
@@ -155,14 +164,19 @@ def test_a_pool_of_threads_becomes_one_of_processes_that_takes_tasks_in_chunks(t
 @pytest.mark.parametrize(
     ("body", "current", "mix"),
     [
-        ("with ThreadPoolExecutor(64, initializer=print) as pool:\n        pool.map(work, range(5))", threads(64), processes(2)),
+        (
+            "with ThreadPoolExecutor(64, initializer=print) as pool:\n        pool.map(work, range(5))",
+            threads(64), processes(2),
+        ),
         ("with ThreadPoolExecutor(64) as pool:\n        pool.map(lambda x: x, range(5))", threads(64), processes(2)),
         ("with ThreadPoolExecutor(64) as pool:\n        pool.map(work, range(5))", threads(64), hybrid(2, 4)),
         ("with ThreadPoolExecutor(64) as pool:\n        pool.submit(work, 5)", threads(64), processes(2, chunk=4)),
         ("pool = made()\n    pool.map(work, range(5))", threads(64), threads(2)),
     ],
 )  # fmt: skip
-def test_a_pool_that_cannot_be_changed_in_one_place_is_left_alone(body: str, current, mix, tmp_path: Path):
+def test_a_pool_that_cannot_be_changed_in_one_place_is_left_alone(
+    body: str, current: WorkerMix, mix: WorkerMix, tmp_path: Path
+):
     assert change(pool_site(script(tmp_path, POOL.format(body)), current), mix) is None
 
 

@@ -14,59 +14,98 @@ from hypothesis import strategies as st
 from rewritten import applied, call_site, change, loop_site, printed, script
 from test_turns_by_execution import STATEFUL, TURNS, start
 
+from advisor.model.trial import WorkerMix
 from advisor.recommend.snippet import compiles
 
 WRITTEN = {
     "a sum of inner loops": (
-        "t = 0.1\nfor x in range(6):\n    a = 0\n    for j in range(x):\n        a += j / (x + 1)\n    t += a\nprint(t)",
-        "t += a"
+        (
+            "t = 0.1\nfor x in range(6):\n    a = 0\n    for j in range(x):\n"
+            "        a += j / (x + 1)\n    t += a\nprint(t)"
+        ),
+        "t += a",
     ),
-    "the value moved": ("t = 0\nfor x in range(6):\n    t += sum(j * x for j in range(x))\nprint(t)",
-                        "return sum(j * x for j in range(x))"),
+    "the value moved": (
+        ("t = 0\nfor x in range(6):\n    t += sum(j * x for j in range(x))\nprint(t)"),
+        "return sum(j * x for j in range(x))",
+    ),
     "the item kept": (
-        "out = []\nfor x in range(6):\n    s = [j * x % 5 for j in range(x)]\n    s.sort()\n    out.append((x, s))\nprint(out)",
-        "for x, s in zip(range(6), pool.map(turn, range(6))):"
+        (
+            "out = []\nfor x in range(6):\n    s = [j * x % 5 for j in range(x)]\n"
+            "    s.sort()\n    out.append((x, s))\nprint(out)"
+        ),
+        "for x, s in zip(range(6), pool.map(turn, range(6))):",
     ),
-    "a comprehension": ("print([sum(j * x for j in [1, 2]) for x in range(6)])", "list(pool.map(turn, range(6)))"),
-    "a generator summed up": ("print(sum(x * x % 7 for x in range(6) if x % 2))", "sum(pool.map(turn, items))"),
+    "a comprehension": (
+        "print([sum(j * x for j in [1, 2]) for x in range(6)])",
+        "list(pool.map(turn, range(6)))",
+    ),
+    "a generator summed up": (
+        "print(sum(x * x % 7 for x in range(6) if x % 2))",
+        "sum(pool.map(turn, items))",
+    ),
     "two names an item": (
-        "d = {}\nfor k, v in {1: 2, 3: 4}.items():\n    d[k] = v * v + k\nprint(d)", "for (k, v), value in zip("
+        ("d = {}\nfor k, v in {1: 2, 3: 4}.items():\n    d[k] = v * v + k\nprint(d)"),
+        "for (k, v), value in zip(",
     ),
     "counted inside": (
-        "hits = 0\nfor x in range(30):\n    for y in range(x):\n        if x * y % 7 == 1:\n            hits += 1\nprint(hits)",
-        "hits += hits_part"
+        (
+            "hits = 0\nfor x in range(30):\n    for y in range(x):\n"
+            "        if x * y % 7 == 1:\n            hits += 1\nprint(hits)"
+        ),
+        "hits += hits_part",
     ),
     "listed inside": (
-        "out = []\nn = 0\nfor x in range(9):\n    for y in range(x):\n        if x * y % 7 == 1:\n            out.append((x, y))\n"
-        "            n += 1\nprint(out, n)", "out.extend(out_part)"
+        (
+            "out = []\nn = 0\nfor x in range(9):\n    for y in range(x):\n"
+            "        if x * y % 7 == 1:\n            out.append((x, y))\n            n += 1\n"
+            "print(out, n)"
+        ),
+        "out.extend(out_part)",
     ),
     "the largest kept": (
-        "best = None\nfor x in range(5):\n    v = (x * 7) % 5\n    w = v * 2\n    if best is None or w > best:\n        best = w\n"
-        "print(best, w)", "for w in pool.map(turn, range(5)):"
+        (
+            "best = None\nfor x in range(5):\n    v = (x * 7) % 5\n    w = v * 2\n"
+            "    if best is None or w > best:\n        best = w\nprint(best, w)"
+        ),
+        "for w in pool.map(turn, range(5)):",
     ),
-    "printed in order": ("for x in range(5):\n    v = x * x\n    print(x, v)", "for x, v in zip("),
+    "printed in order": (
+        "for x in range(5):\n    v = x * x\n    print(x, v)",
+        "for x, v in zip(",
+    ),
     "with names of a function": (
-        "def main(xs, k):\n    out = []\n    for x in xs:\n        v = x\n        for j in range(9):\n            v = v * k % 11\n"
-        "        out.append(v)\n    return out\nprint(main([1, 2, 3], 5))", "def turn("
+        (
+            "def main(xs, k):\n    out = []\n    for x in xs:\n        v = x\n"
+            "        for j in range(9):\n            v = v * k % 11\n        out.append(v)\n"
+            "    return out\nprint(main([1, 2, 3], 5))"
+        ),
+        "def turn(",
     ),
     "of a method": (
-        "class A:\n    k = 3\n    def run(self):\n        for x in range(4):\n            v = x * self.k\n            v = v ** 2\n"
-        "            self.last = v\n            print(v)\nA().run()", "self.k"
+        (
+            "class A:\n    k = 3\n    def run(self):\n        for x in range(4):\n"
+            "            v = x * self.k\n            v = v ** 2\n            self.last = v\n"
+            "            print(v)\nA().run()"
+        ),
+        "self.k",
     ),
-}  # fmt: skip
+}
 NONE = {
-    "sums of fractions inside": "t = 0.0\nfor x in range(6):\n    for j in range(x):\n        t += j / 7\nprint(t)",
+    "sums of fractions inside": ("t = 0.0\nfor x in range(6):\n    for j in range(x):\n        t += j / 7\nprint(t)"),
     "a turn prints": "for x in range(5):\n    for j in range(x):\n        print(x, j)",
     "rows changed in place": "g = [[1, 2], [3]]\nfor row in g:\n    row.append(sum(row))\nprint(g)",
     "a turn reads what another added": "t = 0\nfor x in range(5):\n    v = x * t\n    t += v + 1\nprint(t)",
-    "under another name": "g = [0] * 5\nfor x in range(5):\n    h = g\n    h[x] = h[x - 1] + 1\n    y = h[0]\nprint(g)",
+    "under another name": (
+        "g = [0] * 5\nfor x in range(5):\n    h = g\n    h[x] = h[x - 1] + 1\n    y = h[0]\nprint(g)"
+    ),
     "a name that may not be set": (
         "for x in range(5):\n    if x % 2:\n        y = x * x\n    z = x + 1\n    print(z)\nprint(y)"
     ),
     "a global read by a function": (
         "def shown():\n    return v\nfor x in range(5):\n    v = x * x\n    w = shown()\n    print(w)"
     ),
-}  # fmt: skip
+}
 
 
 def loop_line(text: str) -> int:
@@ -78,7 +117,7 @@ def loop_line(text: str) -> int:
 
 @pytest.mark.parametrize("name", WRITTEN)
 @pytest.mark.parametrize("mix", [threads(1), threads(3), threads(2, chunk=4)], ids=str)
-def test_a_turn_made_a_function_changes_no_output(name: str, mix, tmp_path: Path):
+def test_a_turn_made_a_function_changes_no_output(name: str, mix: WorkerMix, tmp_path: Path):
     text, wanted = WRITTEN[name]
     file = script(tmp_path, text)
     site = loop_site(file, loop_line(text))
@@ -100,7 +139,7 @@ def test_no_turn_is_made_a_function_where_output_may_differ(name: str, tmp_path:
 
 @pytest.mark.parametrize("mix", [processes(2), processes(2, chunk=3), hybrid(2, 2)], ids=str)
 @pytest.mark.parametrize("name", ["with names of a function", "counted inside", "a comprehension", "of a method"])
-def test_processes_give_the_same(name: str, mix, tmp_path: Path):
+def test_processes_give_the_same(name: str, mix: WorkerMix, tmp_path: Path):
     text = WRITTEN[name][0]
     file = script(tmp_path, text)
     site = loop_site(file, loop_line(text))
@@ -111,8 +150,11 @@ def test_processes_give_the_same(name: str, mix, tmp_path: Path):
 
 
 @pytest.mark.parametrize("mix", [processes(2), processes(2, chunk=3), hybrid(2, 2)], ids=str)
-def test_calls_on_processes_give_the_same(mix, tmp_path: Path):
-    text = "def work(x, y):\n    return x * y\n\ndef main():\n    t = 0\n    for x in range(7):\n        t += work(x, 2) / 7\n    print(t)\nmain()\n"
+def test_calls_on_processes_give_the_same(mix: WorkerMix, tmp_path: Path):
+    text = (
+        "def work(x, y):\n    return x * y\n\n"
+        "def main():\n    t = 0\n    for x in range(7):\n        t += work(x, 2) / 7\n    print(t)\nmain()\n"
+    )
     file = script(tmp_path, text)
     found = change(call_site(file), mix)
     assert found is not None

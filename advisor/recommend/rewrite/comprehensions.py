@@ -183,6 +183,7 @@ def _element(shop: Workshop, node: source.Comprehension, swaps: dict[ast.AST, st
 
 
 def bracketed(node: source.Comprehension, element: str, clauses: str) -> str:
+    """A comprehension of the same kind as another."""
     brackets = {ast.ListComp: "[]", ast.GeneratorExp: "()"}.get(type(node), "{}")
     return f"{brackets[0]}{element} {clauses}{brackets[1]}"
 

@@ -118,8 +118,9 @@ def _column(shop: Workshop, given: ast.expr, items: Items, over: str, own: set[s
 
 def _view(shop: Workshop, given: ast.expr, items: Items) -> str:
     """The keys or the values of a mapping whose items are gone through; "" for all else."""
-    mapping = items.over.func.value if isinstance(items.over, ast.Call) and isinstance(
-        items.over.func, ast.Attribute) and items.over.func.attr == "items" and not items.over.args else None  # fmt: skip
+    over = items.over
+    is_view = isinstance(over, ast.Call) and not over.args and isinstance(over.func, ast.Attribute)
+    mapping = over.func.value if is_view and over.func.attr == "items" else None  # type: ignore[attr-defined]
     if mapping is None or not isinstance(items.target, ast.Tuple) or not isinstance(given, ast.Name):
         return ""
     parts = [part.id if isinstance(part, ast.Name) else "" for part in items.target.elts]

@@ -56,5 +56,6 @@ def made(body: Sequence[ast.stmt]) -> set[str]:
 
 
 def is_quiet(nodes: Sequence[ast.AST], plain: Plain) -> bool:
+    """True for code that writes nothing to the screen, is not left in its middle, and sets no names of others."""
     banned = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Global, ast.Nonlocal, ast.Return)
     return not plain.is_loud(nodes) and not any(isinstance(node, banned) for part in nodes for node in ast.walk(part))

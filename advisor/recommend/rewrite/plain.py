@@ -79,13 +79,7 @@ class Plain:
             return (func.id in BUILTINS and func.id not in self.bound) or self.bound.get(func.id) in CLASSES
         if not isinstance(func, ast.Attribute) or not self.expression(func.value, depth):
             return False
-        if ast.unparse(func).startswith(MODULES):
-            return func.attr not in LOOKS
-        if func.attr == "join":
-            return isinstance(func.value, ast.Constant | ast.JoinedStr)
-        if func.attr == "replace":  # that of a path takes one argument, and renames a file
-            return len(node.args) > 1
-        return func.attr in METHODS
+        return func.attr not in LOOKS if ast.unparse(func).startswith(MODULES) else _is_plain_method(node, func)
 
     def function(self, node: source.Function, depth: int = 0) -> bool:
         """True for a function that only computes."""
@@ -139,6 +133,15 @@ class Plain:
         """True where what runs writes to the screen, or sets a global: in which order, workers would decide."""
         every = [*functions, *self.called(functions)]
         return any(_speaks(node) for function in every for node in ast.walk(function))
+
+
+def _is_plain_method(node: ast.Call, func: ast.Attribute) -> bool:
+    """True for a method that gives something new, by its name: `join` of a text, but not of a thread."""
+    if func.attr == "join":
+        return isinstance(func.value, ast.Constant | ast.JoinedStr)
+    if func.attr == "replace":  # that of a path takes one argument, and renames a file
+        return len(node.args) > 1
+    return func.attr in METHODS
 
 
 def exposed_in(function: source.Function) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from advisor.analyse import source
 from advisor.model.trial import WorkerMix
@@ -27,9 +27,9 @@ def rewritten_loop(file: str, call: ast.Call, mix: WorkerMix, callee: Callee) ->
     if turn.skips and live & turn.own:
         raise NoChangeError("what the last turn sets is read after the loop")
     problem: NoChangeError | None = None
-    for way in (_collected, _streamed, _submitted):
+    for way in (_unused, _collected, _streamed, _submitted):
         try:
-            found = way(turn, workshop(file, mix), plain, live)
+            found = way(turn, workshop(file, mix), live)
         except NoChangeError as error:
             problem = problem or error
             continue
@@ -41,21 +41,22 @@ def rewritten_loop(file: str, call: ast.Call, mix: WorkerMix, callee: Callee) ->
 # --- one line ----------------------------------------------------------------------------------------
 
 
-def _collected(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Change | None:
-    """`for x in xs: results.append(f(x))` and `for x in xs: f(x)`; None for all else."""
-    items = _items(turn)
-    if items is None or len(turn.rest) != 1 or live & turn.own or not isinstance(turn.rest[0], ast.Expr):
+def _unused(turn: Turn, shop: Workshop, live: set[str]) -> Change | None:
+    """`for x in xs: f(x)`; None for all else."""
+    items, first = _items(turn), turn.rest[0]
+    if items is None or len(turn.rest) != 1 or live & turn.own:
         return None
-    value = turn.rest[0].value
-    if value is turn.call:
-        results, _ = stream(shop, turn.call, items, turn.own, again=False)
-        return hoisted(shop, turn, f"for {shop.names.fresh('_', 'done')} in {results}:\n    pass")
-    collects = isinstance(value, ast.Call) and value.args == [turn.call] and not value.keywords
-    if not collects or not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
+    if not isinstance(first, ast.Expr) or first.value is not turn.call:
         return None
-    if value.func.attr != "append" or not isinstance(value.func.value, ast.Name):
+    results, _ = stream(shop, turn.call, items, turn.own, again=False)
+    return hoisted(shop, turn, f"for {shop.names.fresh('_', 'done')} in {results}:\n    pass")
+
+
+def _collected(turn: Turn, shop: Workshop, live: set[str]) -> Change | None:
+    """`for x in xs: results.append(f(x))`; None for all else."""
+    items, name = _items(turn), _list_filled(turn)
+    if items is None or not name or len(turn.rest) != 1 or live & turn.own:
         return None
-    name = value.func.value.id
     begun = _begun(turn, name)
     if begun is None and not _is_list(turn, name):
         return None
@@ -63,6 +64,17 @@ def _collected(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Chan
     if begun is not None and not _in_try(turn):
         return shop.written(f"{name} = list({results})", begun, turn.loop)
     return hoisted(shop, turn, f"{name}.extend({results})")
+
+
+def _list_filled(turn: Turn) -> str:
+    """The name of what the result of the call is appended to, "" where something else is done with it."""
+    first = turn.rest[0]
+    value = first.value if isinstance(first, ast.Expr) else None
+    if not isinstance(value, ast.Call) or value.args != [turn.call] or value.keywords:
+        return ""
+    func = value.func
+    appends = isinstance(func, ast.Attribute) and func.attr == "append" and isinstance(func.value, ast.Name)
+    return ast.unparse(func).removesuffix(".append") if appends else ""
 
 
 def _begun(turn: Turn, name: str) -> ast.stmt | None:
@@ -111,10 +123,10 @@ def _items(turn: Turn) -> Items | None:
     return Items(target=turn.loop.target, over=turn.loop.iter, tests=tests)
 
 
-def _streamed(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Change | None:
+def _streamed(turn: Turn, shop: Workshop, live: set[str]) -> Change | None:
     """`for x, value in zip(xs, pool.map(f, xs)): ...`; None where the call does not come first in its turn."""
     items = _items(turn)
-    if items is None or not _comes_first(turn, plain):
+    if items is None or not _comes_first(turn, Plain(turn.file)):
         return None
     numbered = _numbered(turn, shop, items, live)
     if numbered is not None:
@@ -193,9 +205,8 @@ def _with_value(turn: Turn, shop: Workshop) -> tuple[str, str]:
 # --- what was handed over, kept --------------------------------------------------------------------------
 
 
-def _submitted(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Change:
+def _submitted(turn: Turn, shop: Workshop, live: set[str]) -> Change:
     """All calls handed over first, each kept with what the rest of its turn needs."""
-    del plain
     kept = sorted(_kept(turn, live), key=_order(turn))
     future, jobs = (
         shop.names.fresh("future", "promise"),
@@ -229,7 +240,7 @@ def _guard(shop: Workshop, test: ast.expr, wanted: bool) -> str:
     return f"({shop.text(test)})" if wanted else f"not ({shop.text(test)})"
 
 
-def _order(turn: Turn) -> object:
+def _order(turn: Turn) -> Callable[[str], int]:
     order: dict[str, int] = {}
     parts = [turn.loop.target] if isinstance(turn.loop, ast.For) else []
     for part in (*parts, *turn.before):

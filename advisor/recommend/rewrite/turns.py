@@ -156,7 +156,6 @@ def _check(file: str, loop: ast.For, parts: _Parts, plain: Plain, reads: set[str
     read = {path for node in parts.worked for path in paths_in(node) if path[0] not in own}
     aliases = {path[0] for path in changed} & own
     if aliases:
-        read |= {path for path in paths_in(loop.iter)}
         changed |= {(name,) for node in (loop.iter, *parts.work) for name in names_in(node)} - {(n,) for n in own}
     read |= set(paths_in(loop.iter))
     if any(touch_each_other(one, other) for one in changed for other in read):
