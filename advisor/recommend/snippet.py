@@ -24,6 +24,9 @@ from advisor.recommend.rewrite.pools import rewritten_pool
 from advisor.recommend.rewrite.statements import rewritten_loop
 from advisor.recommend.rewrite.turns import rewritten_turns
 
+MOST_TASKS = 100_000
+"""Tasks that a pool is handed at once: each costs it about 1 kB until its result is taken."""
+
 
 def snippet(site: Site, advice: Recommendation | None, machine: Machine) -> str:
     """What to write in place of the lines of a site so that it runs on the advised mix, "" where that is not sure.
@@ -39,7 +42,8 @@ def change_of(site: Site, advice: Recommendation | None, machine: Machine) -> Ch
     recorded = site.recorded
     if recorded is None or advice is None or not advice.decided or advice.mix == current_mix(site):
         return None
-    if advice.mix.backend == "serial" or not _is_safe(site, recorded, advice.mix):
+    many = recorded.kind != "pool" and (site.calls or recorded.calls) > MOST_TASKS * advice.mix.chunk
+    if many or advice.mix.backend == "serial" or not _is_safe(site, recorded, advice.mix):
         return None
     try:
         found = _native(_written(site, recorded, advice.mix, machine), advice.mix, machine)

@@ -63,6 +63,12 @@ def test_nothing_is_written_for_calls_that_draw_random_numbers(tmp_path: Path):
     assert change(site) is None
 
 
+def test_more_tasks_than_a_pool_should_hold_are_only_handed_over_in_chunks(tmp_path: Path):
+    site = call_site(script(tmp_path, LOOP), calls=10_000_000)
+    assert change(site, threads(4)) is None
+    assert change(site, threads(4, chunk=1000)) is not None
+
+
 def test_nothing_is_written_where_the_source_is_gone(tmp_path: Path):
     file = script(tmp_path, LOOP)
     site = call_site(file)

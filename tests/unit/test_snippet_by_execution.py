@@ -402,6 +402,23 @@ NONE = {
         "d = {}\ndef save(x):\n    d[x] = x\n    return x\ndef work(x):\n    return d.get(x)\n"
         "for i in range(5):\n    print(save(i))\n    print(work(i))"
     ),
+    "read by an inner function": (
+        "def main():\n    t = 0\n    def work(x):\n        return x + t\n"
+        "    for i in range(5):\n        t += work(i)\n    print(t)\nmain()"
+    ),
+    "set on an object that the callee reads": (
+        "class Now:\n    k = 1\ndef work(x):\n    return x + Now.k\n"
+        "def main():\n    for i in range(5):\n        Now.k = work(i)\n    print(Now.k)\nmain()"
+    ),
+    "an attribute that the method reads": (
+        "class A:\n    t = 1\n    def work(self, x):\n        return x + self.t\n    def run(self):\n"
+        "        for i in range(5):\n            self.t += self.work(i)\n        print(self.t)\nA().run()"
+    ),
+    "a turn that waits": "import time\nfor i in range(3):\n    print(work(i))\n    time.sleep(0)",
+    "a turn that may end the script": "for i in range(3):\n    if work(i) > 3:\n        raise SystemExit\n    exit()",
+    "other code on the line": "a = 1; print([work(i) for i in range(3)]); print(a)",
+    "on the line of a test": "if True: print([work(i) for i in range(3)])",
+    "a coroutine": ("import asyncio\nasync def main():\n    print([work(i) for i in range(3)])\nasyncio.run(main())"),
     "the items print": (
         "def say():\n    for i in range(3):\n        print(i)\n        yield i\nfor i in say():\n    print(work(i))"
     ),

@@ -18,6 +18,8 @@ from advisor.recommend.rewrite.plain import BUILTINS, Path, Plain, exposed_in, i
 
 FRAMES = frozenset({"locals", "globals", "vars", "eval", "exec", "dir"})
 """What finds names by looking for them."""
+_ENDS = frozenset({"sleep", "exit", "_exit", "quit", "abort"})
+"""What a turn paces the loop by, or ends the script with."""
 _KNOWN = BUILTINS | {"print"}
 
 
@@ -73,6 +75,8 @@ def _check_leaving(turn: Turn) -> None:
             isinstance(node, ast.Name) and node.id in FRAMES
         ):
             raise NoChangeError("a turn looks at the names around it")
+        if source.called(node) in _ENDS:
+            raise NoChangeError("a turn waits for a while, or may end the script")
         if isinstance(node, ast.Break) and not _in_inner_loop(node, turn.rest):
             raise NoChangeError("`break` may end the loop")
 
@@ -174,12 +178,13 @@ def check_globals(file: str, loop: ast.AST, callee: Callee, plain: Plain, change
 
 
 def shared_names(file: str, node: ast.AST) -> set[str]:
-    """Names in the scope of `node` that other functions may see: all of a module, and those declared so."""
+    """Names in the scope of `node` that other functions may see: all but the own ones of a function."""
     scope = scope_around(file, node)
     if scope is None:
         module = source.tree(file)
         return names_in(module) if module is not None else set()
     declared = {name for each in ast.walk(scope) if isinstance(each, ast.Global | ast.Nonlocal) for name in each.names}
-    inner = {name for each in ast.walk(scope) if isinstance(each, source.SCOPES) and each is not scope
-             for name in names_in(each)}  # fmt: skip
-    return declared | inner
+    inner = names_of_all(each for each in ast.walk(scope) if isinstance(each, source.SCOPES) and each is not scope)
+    stored = {each.id for each in ast.walk(scope) if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load)}
+    own = stored | {each.arg for each in ast.walk(scope) if isinstance(each, ast.arg)}
+    return declared | inner | (names_in(scope) - own)

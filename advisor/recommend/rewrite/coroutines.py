@@ -8,7 +8,7 @@ from advisor.recommend.rewrite.apart import plain_callee, shared_names
 from advisor.recommend.rewrite.around import climb
 from advisor.recommend.rewrite.change import Change, NoChangeError, names_of
 from advisor.recommend.rewrite.plain import is_names, names_in
-from advisor.recommend.rewrite.text import block, expression
+from advisor.recommend.rewrite.text import block, expression, must_be_alone
 
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.Expr, ast.Return)
 
@@ -20,6 +20,7 @@ def awaited(file: str, call: ast.Call, note: str = "") -> Change:
     that is read and its use.
     """
     statement = _statement(file, call)
+    must_be_alone(file, statement, statement)
     if getattr(statement, "value", None) is not call and not _sets_own_names(file, statement):
         raise NoChangeError("another task may change what is read before the call and set after it")
     names = names_of(file)

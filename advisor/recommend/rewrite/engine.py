@@ -9,7 +9,7 @@ from advisor.model.trial import WorkerMix
 from advisor.recommend.rewrite.around import climb, scope_around
 from advisor.recommend.rewrite.change import Change, Names, NoChangeError, indented, names_of
 from advisor.recommend.rewrite.plain import names_in
-from advisor.recommend.rewrite.text import expression
+from advisor.recommend.rewrite.text import expression, must_be_alone
 
 MOST_COLUMNS = 100
 """Longest line that is written; longer displays are broken at their clauses."""
@@ -63,6 +63,7 @@ class Workshop:
 
     def written(self, body: str, first: ast.stmt, last: ast.stmt) -> Change:
         """The change of the lines of some statements to the pool with `body` in it."""
+        must_be_alone(self.file, first, last)
         if isinstance(scope_around(self.file, first), ast.AsyncFunctionDef):
             raise NoChangeError("waiting for the pool would hold up the event loop")
         lines = [*self.setup, self.header(), indented(body)]

@@ -9,7 +9,7 @@ from advisor.model.trial import WorkerMix
 from advisor.recommend.rewrite.around import climb
 from advisor.recommend.rewrite.change import Change, Names, NoChangeError, names_of
 from advisor.recommend.rewrite.engine import workshop
-from advisor.recommend.rewrite.text import block, expression
+from advisor.recommend.rewrite.text import block, expression, must_be_alone
 
 THREADS = {"ThreadPoolExecutor": ("concurrent.futures", "ProcessPoolExecutor"),
            "ThreadPool": ("multiprocessing.pool", "Pool")}  # fmt: skip
@@ -29,6 +29,7 @@ def rewritten_pool(file: str, line: int, mix: WorkerMix, current: WorkerMix) -> 
     submission = _submission(file, line)
     made = _constructor(file, submission, current)
     statement = next(parent for parent, _ in climb(file, made) if isinstance(parent, ast.stmt))
+    must_be_alone(file, statement, statement)
     names = names_of(file)
     swaps: dict[ast.AST, str] = {made: _made(file, made, mix, current, names)}
     if mix.backend != current.backend and mix.backend == "processes":

@@ -37,6 +37,14 @@ def has_long_texts(code: str) -> bool:
     return any(node.lineno != node.end_lineno for node in texts)
 
 
+def must_be_alone(file: str, first: ast.stmt, last: ast.stmt) -> None:
+    """Raises NoChangeError where other code stands on the lines of some statements."""
+    before = _cut(file, first.lineno, 0, first.col_offset)
+    after = _cut(file, last.end_lineno or last.lineno, last.end_col_offset or 0)
+    if before.strip() or (after.strip() and not after.strip().startswith("#")):
+        raise NoChangeError("other code stands on the same line")
+
+
 def swapped(file: str, node: ast.expr, swaps: Swaps) -> str:
     """An expression with parts replaced."""
     statement = ast.copy_location(ast.Expr(value=node), node)
