@@ -53,8 +53,12 @@ def trials(entry: SiteAdvice) -> pd.DataFrame:
     `baseline_trial`.
     """
     base = baseline_trial(entry)
-    ordered = sorted(entry.trials, key=lambda trial: (trial.mix.workers, trial.mix.processes, trial.mix.chunk))
-    return _frame([_trial_row(trial, base, entry) for trial in ordered], TRIAL_COLUMNS)
+    return _frame([_trial_row(trial, base, entry) for trial in ordered(entry.trials)], TRIAL_COLUMNS)
+
+
+def ordered(found: Sequence[Trial]) -> list[Trial]:
+    """Trials as tables have them: fewest workers first, then fewest processes, then the smallest chunk."""
+    return sorted(found, key=lambda trial: (trial.mix.workers, trial.mix.processes, trial.mix.chunk))
 
 
 def lines(entry: SiteAdvice) -> pd.DataFrame:
@@ -98,7 +102,7 @@ def rows(table: pd.DataFrame) -> list[Row]:
 
 def baseline_trial(entry: SiteAdvice) -> Trial | None:
     """The trial every speed-up of the site is against: the pool it uses today, else serial."""
-    return next((trial for trial in entry.trials if trial.ok and _same_workers(trial.mix, today_mix(entry))), None)
+    return next((trial for trial in entry.trials if trial.ok and same_workers(trial.mix, today_mix(entry))), None)
 
 
 def today_mix(entry: SiteAdvice) -> WorkerMix:
@@ -129,7 +133,7 @@ def _trial_row(trial: Trial, base: Trial | None, entry: SiteAdvice) -> tuple[obj
         median(samples), min(samples), max(samples), trial.startup_s, *_speedup(trial, base),
         *(count / tasks for count in counts), trial.peak_pss_bytes, trial.outcome, trial.error,
         advised is not None and advised.decided and trial.mix == advised.mix,
-        _same_workers(trial.mix, today_mix(entry)),
+        same_workers(trial.mix, today_mix(entry)),
         next((each.predicted for each in entry.predictions if each.mix == trial.mix), None),
     )  # fmt: skip
 
@@ -144,7 +148,7 @@ def _speedup(trial: Trial, base: Trial | None) -> tuple[float | None, float | No
     return found.value, found.low, found.high
 
 
-def _same_workers(one: WorkerMix, other: WorkerMix) -> bool:
+def same_workers(one: WorkerMix, other: WorkerMix) -> bool:
     """True where both run on the same workers, whatever their chunk."""
     return replace(one, chunk=1) == replace(other, chunk=1)
 

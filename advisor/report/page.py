@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 from functools import cache
 from importlib import resources
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 
 FILTERS: tuple[Callable[..., str], ...] = (
     words.seconds, words.percent, words.interval, words.gain, words.ratio, words.spread, words.size, words.rate,
-    words.place, words.limit, words.plural, words.signed_seconds, words.near_one,
+    words.place, words.limit, words.plural, words.signed_seconds, words.signed_percent, words.near_one,
+    words.evidence,
 )  # fmt: skip
+PLAIN_BYTES = 300_000
+"""A larger JSON text stands in a page packed."""
+LONGEST_TEXT = 10_000  # characters of one name or sentence
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
@@ -29,9 +34,10 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 def code_marks(text: str) -> Markup:
     """`text` escaped, what stands between backticks as code."""
-    parts = [escape(part) for part in words.printable(text).split("`")]
+    shown = _shown(text)
+    parts = [escape(part) for part in shown.split("`")]
     marked = (Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts))
-    return Markup("").join(marked) if len(parts) % 2 else escape(words.printable(text))
+    return Markup("").join(marked) if len(parts) % 2 else escape(shown)
 
 
 @cache
@@ -52,6 +58,16 @@ def policy(scripts: tuple[Markup, ...]) -> str:
     return f"default-src 'none'; style-src 'unsafe-inline'; script-src {sources}"
 
 
+def packed(text: str) -> Mapping[str, str]:
+    """A large JSON text as a page holds it: gzip without a time stamp, as base64, under the key `gzip`."""
+    return {"gzip": base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()}
+
+
+def _shown(text: str) -> str:
+    """`text` safe to print, and no longer than anyone reads: a name of a megabyte would stand in a page many times."""
+    return words.printable(text[:LONGEST_TEXT]) + ("..." if len(text) > LONGEST_TEXT else "")
+
+
 def _shipped(folder: str, name: str) -> Markup:
     text = resources.files(__package__).joinpath(folder, name).read_text(encoding="utf-8")
     return Markup(text)  # noqa: S704  # no text of a user in it
@@ -69,12 +85,13 @@ def _environment() -> Environment:
         loader=PackageLoader("advisor.report"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: words.printable(value) if type(value) is str else value,
+        finalize=lambda value: _shown(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     environment.filters |= {filter_.__name__: filter_ for filter_ in FILTERS}
+    environment.globals["newline"] = Markup("\n")  # one in a text is shown as its escape
     environment.filters["code_marks"] = code_marks
     environment.filters["amount"] = words.count  # jinja has a filter `count` of its own
     return environment

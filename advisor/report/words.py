@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +39,12 @@ KIND_WORDS = {
     "runqueue": "ready to run, no CPU free",
     "other": "waiting, on what is not known",
 }
+KIND_NAMES = {
+    "python": "Python", "native": "native code", "network": "network", "disk": "disk", "sleep": "sleep",
+    "child": "child process", "pipe": "pipe", "lock": "lock", "gil": "GIL wait", "runqueue": "no CPU free",
+    "other": "other wait",
+}  # fmt: skip
+"""The same where there is little room."""
 
 
 def known(value: float | None) -> bool:
@@ -66,6 +73,11 @@ def percent(share: float | None) -> str:
     if share is None or not known(share):
         return UNKNOWN
     return f"{100 * share:.1f}%" if 0 < share < SMALL_SHARE else f"{100 * share:.0f}%"
+
+
+def signed_percent(share: float) -> str:
+    """A share with its sign: `+12%`, `-3%`."""
+    return f"{'-' if share < 0 else '+'}{percent(abs(share))}"
 
 
 def ratio(value: float | None) -> str:
@@ -124,6 +136,23 @@ def rate(value: float | None) -> str:
     return "<0.1" if 0 < value < SMALL_RATE else f"{value:.{0 if value >= LARGE else 1}f}"
 
 
+def whole(value: float, digits: int = 6) -> float:
+    """A figure for machines, rounded; a whole one as such, so that 1 and 1.0 look alike."""
+    rounded = round(value, digits)
+    return int(rounded) if math.isfinite(rounded) and rounded == int(rounded) else rounded
+
+
+def evidence(value: Any) -> str:  # noqa: ANN401  # any JSON value
+    """A figure, a text or a list of either, as it stands behind a finding."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {evidence(each)}" for name, each in value.items())
+    if isinstance(value, (list, tuple)):
+        return "; ".join(evidence(each) for each in value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"{whole(value):,}" if abs(value) >= 1 else f"{value:.4g}"
+    return {None: UNKNOWN, True: "yes", False: "no"}.get(value) or str(value)
+
+
 def plural(number: int, one: str, many: str = "") -> str:
     """`1 run`, `3 runs`; `many` where an s does not make it."""
     return f"{number} {one if number == 1 else many or one + 's'}"
@@ -143,6 +172,8 @@ def runs(trials: Iterable[Trial]) -> str:
 
 def printable(text: str) -> str:
     """`text` with every control, reordering or unencodable character as its escape, tabs as spaces."""
+    if text.isascii() and text.isprintable():
+        return text  # nearly every name is
     return "".join(_escaped(char) if unicodedata.category(char) in UNPRINTABLE else char for char in text.expandtabs(4))
 
 

@@ -17,12 +17,16 @@ Show = Callable[[str], Page]
 
 @pytest.fixture(autouse=True)
 def leaves_nothing_behind() -> None:
-    """Not looked for here: the browser's processes come and go with its pages, and end with the session."""
+    """Not looked for here: the browser's processes come and go with its pages, and end with the module's tests."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, without a window."""
+    """The system's Chromium, without a window.
+
+    Not for the whole session: it starts helper processes whenever it likes, seconds after a page was closed, and a test
+    of another folder under way then would be charged with them.
+    """
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("no Chromium on this machine")

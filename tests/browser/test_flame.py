@@ -47,13 +47,13 @@ def width(graph: Page, name: str) -> float:
 
 def test_hovering_tells_the_kinds_of_time_the_longest_first(graph: Page):
     tile(graph, "fetch").hover()
-    expect(graph.get_by_role("status")).to_have_text("fetch (job.py:5): 3.20 s (71%): network 3.00 s, python 200 ms")
+    expect(graph.get_by_role("status")).to_have_text("fetch (job.py:5): 3.20 s (71%): network 3.00 s, Python 200 ms")
 
 
 def test_a_frame_has_the_colour_of_what_it_spends_most_on_in_that_view(graph: Page):
     waiting, computing = fill(graph, "fetch"), fill(graph, "crunch")
     assert waiting != computing
-    graph.get_by_label("holding the GIL").check()
+    graph.get_by_label("GIL, held or waited for").check()
     assert fill(graph, "fetch") == fill(graph, "crunch") == computing
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from advisor.model.ledger import KINDS
+from advisor.model.shape import FrameName, StackTime
 from advisor.report import flame
 
 GRAPH = flame.Flame(
@@ -22,8 +23,7 @@ def test_stacks_that_begin_alike_share_their_frames_and_equal_ones_add_up():
         for parent, name, *seconds in found["nodes"]
     }
     assert tree == {
-        ("all", ""): (0.0, 0.0), ("a", "all"): (0.5, 0.5), ("b", "a"): (2.0, 3.0), ("c", "all"): (0.0, 0.0),
-        ("b", "c"): (0.25, 0.0),
+        ("all", ""): (), ("a", "all"): (0.5, 0.5), ("b", "a"): (2.0, 3.0), ("c", "all"): (), ("b", "c"): (0.25,),
     }  # fmt: skip
 
 
@@ -51,8 +51,32 @@ def test_a_profile_by_kind_has_a_wall_a_cpu_and_a_gil_graph():
         flame.of_states("all", [(("a",), {"python": 0.5, "network": 2.0}), (("b",), {"native": 1.0})])
     )
     views = {each["label"]: [found["columns"][at] for at in each["columns"]] for each in found["views"]}
-    assert views == {"wall time": list(KINDS), "on the CPU": ["python", "native"], "holding the GIL": ["python"]}
+    assert views == {
+        "wall time": list(KINDS), "on the CPU": ["python", "native"], "GIL, held or waited for": ["python", "gil"],
+    }  # fmt: skip
     _, a, b = (
-        {kind: each for kind, each in zip(found["columns"], node[2:], strict=True) if each} for node in found["nodes"]
+        {kind: each for kind, each in zip(found["columns"], node[2:], strict=False) if each} for node in found["nodes"]
     )
     assert (a, b) == ({"python": 0.5, "network": 2.0}, {"native": 1.0})
+
+
+def test_a_users_frames_are_told_from_those_of_libraries_and_the_import_machinery_is_left_out():
+    levels = (
+        FrameName(file="a.py", function="main", line=1, own=True),
+        FrameName(file="<frozen importlib._bootstrap>", function="_load", line=9, own=False),
+        FrameName(file="lib.py", function="work", line=2, own=False),
+    )
+    stack = StackTime(levels=levels, states={"python": 1.0})
+    found = flame.document(flame.of_profile("a", [stack], lambda level: level.function))
+    assert [found["names"][at] for at in found["own"]] == ["main"]
+    assert found["names"] == ["a", "main", "work"]
+
+
+def test_the_shorter_stacks_beyond_the_limit_keep_their_seconds():
+    stacks = [
+        StackTime(levels=(FrameName(file="a.py", function=f"f{at}", line=1, own=True),), states={"disk": float(at)})
+        for at in range(1, 6)
+    ]
+    found = flame.document(flame.of_profile("a", stacks, lambda level: level.function, 2))
+    assert found["names"] == ["a", "f4", "f5", "(3 shorter stacks)"]
+    assert sum(sum(node[2:]) for node in found["nodes"]) == 15

@@ -4,7 +4,7 @@ import builders
 import pytest
 
 from advisor.model.ledger import Ledger
-from advisor.report import chart, frames
+from advisor.report import frames
 
 
 def test_the_best_site_is_marked_and_the_hottest_is_first():
@@ -64,15 +64,3 @@ def test_a_finding_is_said_once_and_the_gravest_first():
     table = frames.findings(builders.hostile())
     assert len(table) == 1
     assert table["site"].tolist() == ["s1"]
-
-
-def test_a_chart_needs_two_points_and_keeps_the_fastest_of_equal_workers():
-    assert chart.of_trials(frames.trials(builders.serial_stays().sites[0])) is None
-    found = chart.of_trials(frames.trials(builders.wait_bound().sites[0]))
-    assert found is not None
-    assert {series.backend: len(series.points) for series in found.series} == {
-        "serial": 1, "processes": 1, "threads": 3, "hybrid": 1,
-    }  # fmt: skip
-    points = [point for series in found.series for point in series.points]
-    assert all(0 <= point.x <= chart.WIDTH and 0 <= point.high_y <= point.low_y <= chart.HEIGHT for point in points)
-    assert [point.label for point in points if point.recommended] == ["16 threads: 11.00x"]

@@ -6,12 +6,18 @@
   const SMALLEST_PX = 1; // narrower frames are not drawn: a graph of any size costs what fits on the screen
   const COLOUR_STEPS = 20;
   const SEARCH_PAUSE_MS = 120;
+  const WHOSE = { own: " [your code]", library: " [library]", "": "" };
 
   // The tree of a flat document: each frame's own seconds by column, and those of all it called.
   function treeOf(stacks) {
-    const frames = stacks.nodes.map(([parent, name, ...own]) => ({
-      name: stacks.names[name], parent, own, all: own.slice(), value: 0, changed: Math.abs(own[1] - own[0]), children: [],
-    }));
+    const mine = new Set(stacks.own);
+    const frames = stacks.nodes.map(([parent, name, ...told]) => {
+      const own = stacks.columns.map((_, column) => told[column] ?? 0);
+      const whose = mine.size && parent >= 0 ? (mine.has(name) ? "own" : "library") : "";
+      return {
+        name: stacks.names[name], parent, own, whose, all: own.slice(), value: 0, changed: Math.abs(own[1] - own[0]), children: [],
+      };
+    });
     for (let at = frames.length - 1; at > 0; at--) {
       const parent = frames[frames[at].parent];
       frames[at].all.forEach((seconds, column) => { parent.all[column] += seconds; });
@@ -69,7 +75,8 @@
     return {
       colour(frame) {
         const [most] = shown(frame.all);
-        return most === undefined ? "var(--same)" : `color-mix(in oklab, var(--${stacks.columns[most]}) 50%, var(--page))`;
+        const strength = frame.whose === "library" ? 28 : 55;
+        return most === undefined ? "var(--same)" : `color-mix(in oklab, var(--${stacks.columns[most]}) ${strength}%, var(--page))`;
       },
       label: (frame) => frame.name,
       figures(all) {
@@ -80,15 +87,23 @@
     };
   }
 
-  function draw(figure) {
-    const stacks = JSON.parse(figure.querySelector(".stacks").textContent);
+  // A large document stands in the page packed (gzip, base64).
+  async function documentOf(figure) {
+    const found = JSON.parse(figure.querySelector(".stacks").textContent);
+    if (found.gzip === undefined) return found;
+    const packed = Uint8Array.from(atob(found.gzip), (char) => char.charCodeAt(0));
+    return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  }
+
+  async function draw(figure) {
+    const stacks = await documentOf(figure);
     const [tools, holder, line] = [".tools", ".graph", ".details"].map((each) => figure.querySelector(each));
     const search = figure.querySelector('input[type="search"]');
     const frames = treeOf(stacks);
     const root = frames[0];
     let view = 0, term = "", summary = "", current = root, pause = 0;
     const shown = stacks.colour === "difference" ? differenceOf(stacks, frames) : statesOf(stacks, frames, () => view);
-    const telling = (frame) => `${frame.name}: ${shown.figures(frame.all, frame.own)}`;
+    const telling = (frame) => `${frame.name}${WHOSE[frame.whose]}: ${shown.figures(frame.all, frame.own)}`;
 
     const chart = flamegraph.default()
       .cellHeight(ROW_PX).inverted(true).minFrameSize(SMALLEST_PX).transitionDuration(0)
@@ -112,6 +127,7 @@
       svg.setAttribute("aria-hidden", "true"); // the line above the graph is what is read out
       for (const frame of frames) frame.node = undefined;
       d3.select(svg).selectAll("g.frame").each((node) => { node.data.node = node; })
+        .classed("own", (node) => node.data.whose === "own").classed("library", (node) => node.data.whose === "library")
         .classed("current", (node) => node.data === current && document.activeElement === holder);
     }
 
@@ -210,5 +226,6 @@
     return most;
   }
 
-  document.querySelectorAll("figure.flame").forEach(draw);
+  // The text of the page is there first.
+  requestAnimationFrame(() => setTimeout(() => document.querySelectorAll("figure.flame").forEach(draw)));
 })();
