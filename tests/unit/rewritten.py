@@ -79,11 +79,11 @@ def applied(file: Path, found: Change) -> str:
 
 
 def printed(text: str) -> str:
-    """What a script prints, with the ValueError that it ends by."""
+    """What a script prints, with the error of figures or keys that it ends by."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         try:
             exec(compile(text, "job.py", "exec", dont_inherit=True), {"__name__": "__main__"})
-        except ValueError as error:
+        except (ArithmeticError, LookupError, ValueError) as error:
             out.write(f"{type(error).__name__}: {error}")
     return out.getvalue()

@@ -12,8 +12,9 @@ from advisor.analyse.methods import attributes_read
 from advisor.analyse.names import uses_of
 from advisor.analyse.touches import touches
 from advisor.analyse.turns import CHANGES
-from advisor.recommend.rewrite.around import Callee, Turn, scope_around
+from advisor.recommend.rewrite.around import Callee, Turn, climb, scope_around
 from advisor.recommend.rewrite.change import NoChangeError
+from advisor.recommend.rewrite.lined import can_go_again
 from advisor.recommend.rewrite.plain import BUILTINS, Path, Plain, exposed_in, is_names, names_in, paths_in
 
 FRAMES = frozenset({"locals", "globals", "vars", "eval", "exec", "dir"})
@@ -35,7 +36,58 @@ def check_turn(turn: Turn, callee: Callee, plain: Plain) -> None:
     check_source(loop, plain)
     if not plain.block(turn.before[_fetches(turn) :]):
         raise NoChangeError("what comes before the call does more than compute")
+    _check_failing(turn)
+    check_iterated(turn.file, loop, turn.rest, call)
     _check_apart(turn, callee, plain)
+
+
+def _check_failing(turn: Turn) -> None:
+    """Raises NoChangeError where what is evaluated earlier than it was might fail, and something waits for that."""
+    if not turn.caught and not any(isinstance(parent, ast.Try) for parent, _ in climb(turn.file, turn.loop)):
+        return
+    given = [*turn.call.args, *(keyword.value for keyword in turn.call.keywords)]
+    tests = turn.tests if turn.caught else tuple(test for test, _ in turn.guards)
+    if turn.before or not all(map(_cannot_fail, (*given, *tests))):
+        raise NoChangeError("what the call is given may fail, and an error is waited for")
+
+
+def _cannot_fail(node: ast.expr) -> bool:
+    if isinstance(node, ast.Tuple | ast.List | ast.JoinedStr):
+        return all(map(_cannot_fail, node.values if isinstance(node, ast.JoinedStr) else node.elts))
+    if isinstance(node, ast.Attribute | ast.FormattedValue):
+        return _cannot_fail(node.value)
+    return isinstance(node, ast.Name | ast.Constant)
+
+
+def check_iterated(file: str, loop: ast.For | ast.While, rest: Sequence[ast.stmt], gap: ast.AST | None) -> None:
+    """Raises NoChangeError where the rest of a turn looks at what the loop takes its items from, which is then used up.
+
+    How many there are, and one by its index, can only be asked of what is not used up.
+    """
+    if isinstance(loop, ast.While) or can_go_again(file, loop.iter):
+        return
+    sources = set(paths_in(loop.iter)) | {path[:-1] for path in _receivers(loop.iter)}
+    read = {path for node in rest for path in paths_in(_without_sizes(node, gap))}
+    for path in sources:
+        if any(other[: len(path)] == path for other in read):
+            raise NoChangeError(f"a turn looks at `{'.'.join(path)}`, which may be used up by then")
+
+
+def _receivers(over: ast.expr) -> set[Path]:
+    """Paths of methods that are called: `cursor.execute` of `cursor.execute(question)`."""
+    methods = (node.func for node in ast.walk(over) if isinstance(node, ast.Call))
+    return {path for func in methods if isinstance(func, ast.Attribute) for path in paths_in(func) if len(path) > 1}
+
+
+def _without_sizes(node: ast.stmt, gap: ast.AST | None) -> ast.AST:
+    """A statement without the call, without `len(xs)`, and without `xs[i]` but for the index."""
+    memo: dict[int, object] = {id(gap): ast.Constant(value=None)} if gap is not None else {}
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and each.func.id == "len":
+            memo[id(each)] = ast.Constant(value=None)
+        elif isinstance(each, ast.Subscript) and isinstance(each.value, ast.Name):
+            memo[id(each.value)] = ast.Constant(value=None)
+    return copy.deepcopy(node, memo)
 
 
 def plain_callee(func: ast.expr) -> bool:
@@ -113,7 +165,24 @@ def _check_apart(turn: Turn, callee: Callee, plain: Plain) -> None:
     grown = {path for path in changed if path[0] not in own}
     if any(touch_each_other(path, other) for path in grown for node in over for other in paths_in(node)):
         raise NoChangeError("the turns change what the loop goes through")
-    check_globals(turn.file, loop, callee, plain, {path[0] for path in changed} | own)
+    taken = _taken(turn, plain)
+    left = {path for node in turn.rest for path in paths_in(_without(node, call))}
+    if any(touch_each_other(path, other) for path in taken for other in left):
+        raise NoChangeError("a turn looks at what the loop takes its items from")
+    check_globals(turn.file, loop, callee, plain, {path[0] for path in (*changed, *taken)} | own)
+
+
+def _taken(turn: Turn, plain: Plain) -> set[Path]:
+    """What a `while` and the statements before the call take from: they run to their end before the rest does."""
+    if not isinstance(turn.loop, ast.While):
+        return set()
+    test = ast.copy_location(ast.Expr(value=turn.loop.test), turn.loop.test)
+    return {path for path in changed_in([test, *turn.before], turn.call, plain) if path[0] not in turn.own}
+
+
+def _without(node: ast.stmt, call: ast.Call) -> ast.AST:
+    gap: dict[int, object] = {id(call): ast.Constant(value=None)}
+    return copy.deepcopy(node, gap)
 
 
 def _surely_own(turn: Turn) -> set[str]:

@@ -11,6 +11,9 @@ from advisor.recommend.rewrite.change import Change, indented
 from advisor.recommend.rewrite.engine import Workshop
 from advisor.recommend.rewrite.text import has_long_texts
 
+MOST_LINES = 40
+"""An outer loop longer than this is not written out for the pool to go round it."""
+
 
 def hoisted(shop: Workshop, turn: Turn, body: str) -> Change:
     """The pool around the loop; around the loops of the same function that go round it too, where threads share."""
@@ -18,7 +21,8 @@ def hoisted(shop: Workshop, turn: Turn, body: str) -> Change:
     outer = [node for node, _ in climb(turn.file, turn.loop) if isinstance(node, ast.For | ast.While)]
     blocked = any(isinstance(node, ast.Try | ast.With | ast.AsyncFor | ast.AsyncWith)
                   for node, _ in climb(turn.file, turn.loop))  # fmt: skip
-    if not outer or blocked or shop.mix.backend != "threads":
+    long = bool(outer) and (outer[-1].end_lineno or 0) - outer[-1].lineno >= MOST_LINES
+    if not outer or blocked or long or shop.mix.backend != "threads":
         return inner
     around = outer[-1]
     lines = "\n".join([*shop.setup, body])

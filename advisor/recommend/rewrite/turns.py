@@ -10,7 +10,14 @@ from advisor.analyse import source
 from advisor.analyse.names import uses_of
 from advisor.model.outline import Outline
 from advisor.model.trial import WorkerMix
-from advisor.recommend.rewrite.apart import changed_in, check_source, names_of_all, shared_names, touch_each_other
+from advisor.recommend.rewrite.apart import (
+    changed_in,
+    check_iterated,
+    check_source,
+    names_of_all,
+    shared_names,
+    touch_each_other,
+)
 from advisor.recommend.rewrite.around import live_after
 from advisor.recommend.rewrite.change import Change, NoChangeError, indented
 from advisor.recommend.rewrite.comprehensions import placed, statement_of
@@ -60,6 +67,7 @@ def _of_loop(shop: Workshop, plain: Plain, loop: ast.For, found: Outline, reads:
     if parts is None:
         return gathered(shop, plain, loop, found, reads)
     live = live_after(shop.file, loop)
+    check_iterated(shop.file, loop, parts.rest, None)
     _check(shop.file, loop, parts, plain, reads)
     targets, worked = names_in(loop.target), set(uses_of(parts.work).set)
     if targets & worked:
