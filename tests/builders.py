@@ -111,7 +111,12 @@ def wait_bound() -> Advice:
         trial(threads(32), 0.49, startup_s=0.004), trial(processes(2), 2.8, startup_s=0.05, ipc_bytes=120_000),
         trial(hybrid(2, 8), 0.52, startup_s=0.06, peak_pss_bytes=48 * MB),
     )  # fmt: skip
-    entry = SiteAdvice(site=site(), trials=trials, recommendation=recommendation(threads(16), 11.0, 5.8))
+    snippet = (
+        "from concurrent.futures import ThreadPoolExecutor\n\n"
+        "with ThreadPoolExecutor(max_workers=16) as pool:\n    results = list(pool.map(fetch, urls))"
+    )
+    advised = recommendation(threads(16), 11.0, 5.8)
+    entry = SiteAdvice(site=site(), trials=trials, recommendation=advised, snippet=snippet)
     verdict = (
         "Run `fetch` (scraper.py:12) on 16 threads: 11.0x faster (10.5-11.6), the script 5.8x; "
         "it waits on the network 97% of its time"
@@ -173,7 +178,10 @@ def pool_change() -> Advice:
     advised = recommendation(
         processes(2, chunk=4), 2.1, 1.9, limit="cores", reason="the GIL lets one thread run at a time"
     )
-    entry = SiteAdvice(site=pool, trials=trials, recommendation=advised, findings=(switches,))
+    snippet = "with ProcessPoolExecutor(max_workers=2) as pool:\n" + "".join(
+        f"    results += pool.map(work, numbers[{at}::9], chunksize=4)\n" for at in range(9)
+    )
+    entry = SiteAdvice(site=pool, trials=trials, recommendation=advised, findings=(switches,), snippet=snippet)
     return advice("Run `work` (scraper.py:12) on 2 processes instead of 64 threads: 2.1x faster (2.0-2.2)", entry)
 
 
@@ -216,7 +224,7 @@ def hostile() -> Advice:
     found = Finding(code="ADV304", severity="error", message=HOSTILE, evidence={HOSTILE: HOSTILE})
     broken = failed_trial(threads(2), "failed", HOSTILE)
     entry = SiteAdvice(site=bad, trials=(trial(SERIAL, 1.0), broken), findings=(found,),
-                       recommendation=recommendation(SERIAL, 1.0, 1.0, reason=HOSTILE))  # fmt: skip
+                       recommendation=recommendation(SERIAL, 1.0, 1.0, reason=HOSTILE), snippet=HOSTILE)  # fmt: skip
     target = Target(python=HOSTILE, script=HOSTILE, argv=(HOSTILE,))
     return replace(advice(HOSTILE, entry, findings=(found,)), target=target, exit=ScriptExit(code=1, error=HOSTILE))
 

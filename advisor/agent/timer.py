@@ -66,15 +66,20 @@ def _request() -> dict[str, Any] | None:
 def _run(woken: int, *, stdin: str, timeout_s: float, **how: Any) -> dict[str, Any] | None:  # noqa: ANN401  # for Popen
     """Run a command once; None where the host went away meanwhile. Whatever it leaves running is ended."""
     try:
-        source = open(stdin, "rb")
+        source = os.open(stdin, os.O_RDONLY)
     except OSError as error:
         return {"refused": str(error)}
-    with source, tempfile.TemporaryFile() as complaint:
+    try:
+        return _timed(woken, timeout_s, stdin=source, **how)
+    finally:
+        os.close(source)
+
+
+def _timed(woken: int, timeout_s: float, **how: Any) -> dict[str, Any] | None:  # noqa: ANN401  # as above
+    with tempfile.TemporaryFile() as complaint:
         start_s = time.perf_counter()
         try:
-            process = subprocess.Popen(
-                **how, stdin=source, stdout=subprocess.DEVNULL, stderr=complaint, process_group=0
-            )
+            process = subprocess.Popen(**how, stdout=subprocess.DEVNULL, stderr=complaint, process_group=0)
         except OSError as error:
             return {"refused": str(error)}
         try:

@@ -15,6 +15,7 @@ from advisor.model.target import Target
 from advisor.observe.inprocess import sampler_calls
 from advisor.observe.interpreter import probe
 from advisor.observe.launch import Launched, gate_config, launch
+from advisor.observe.leftovers import end_leftovers
 from advisor.observe.owncode import OwnCode
 from advisor.observe.signals import orderly_end
 from advisor.observe.stdin import Stdin
@@ -42,7 +43,8 @@ def observe(
     Its output goes to ours and its input comes from `stdin`. `progress` is called with the seconds since the script's
     start, a few times a second, from another thread. Whatever happens, the recorders, the script and the temporary
     folder are gone afterwards. Raises ObserveError where the script cannot be started or seen; an unsuccessful
-    script is no error (`Observation.exit`).
+    script is no error (`Observation.exit`). What a script leaves running lives on, but for one whose environment has a
+    mark of ours.
     """
     interpreter = probe(target.python)
     own = OwnCode(target.roots, interpreter.library_folders)
@@ -58,6 +60,7 @@ def observe(
                 watch.abandon()
         finally:
             launched.kill()
+            end_leftovers(dict(target.place.environment or ()))
 
 
 def _watched_run(
@@ -71,6 +74,7 @@ def _watched_run(
     launched.open_gate(config)
     with _ticking(progress):
         ended, wall_s, usage = launched.wait()
+    end_leftovers(dict(target.place.environment or ()))  # else recorders wait for their end
     observation = watch.finish(ended, wall_s, rusage=usage, sampled=None if watch.permitted else samples)
     if not observation.stacks and wall_s > _SEEN_S:
         raise ObserveError(

@@ -23,6 +23,7 @@ from advisor.recommend.flags import site_findings
 from advisor.recommend.margins import stay
 from advisor.recommend.prediction import Limits
 from advisor.recommend.settle import settled
+from advisor.recommend.snippet import snippet
 from advisor.recommend.trust import representative
 from advisor.replay.clock import MonotonicClock
 from advisor.replay.lines import replayed_lines
@@ -200,7 +201,7 @@ class Bench:
         findings = site_findings(site, trials, answer, self.machine)
         return SiteAdvice(
             site=site, trials=trials, recommendation=answer, after_change=changed, findings=findings,
-            predictions=tuple(self._predictions(site, trials)),
+            predictions=tuple(self._predictions(site, trials)), snippet=snippet(site, answer, self.machine),
         )  # fmt: skip
 
     def _predictions(self, site: Site, trials: Sequence[Trial]) -> Iterator[Prediction]:
@@ -221,7 +222,10 @@ class Bench:
             answer = stay(current_mix(site), self.unrecorded_why, measured=False, decided=False)
         else:
             answer = recommend(site, (), self.machine, script_wall_s=self.script_wall_s, limits=self.limits)
-        return SiteAdvice(site=site, recommendation=answer, findings=site_findings(site, (), answer, self.machine))
+        return SiteAdvice(
+            site=site, recommendation=answer, findings=site_findings(site, (), answer, self.machine),
+            snippet=snippet(site, answer, self.machine),
+        )  # fmt: skip
 
 
 def _seen_alone(site: Site, trials: Sequence[Trial]) -> Site:

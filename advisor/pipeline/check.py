@@ -22,6 +22,7 @@ from advisor.model.check import Arm, CheckResult, Instructions, Pairs, ScriptChe
 from advisor.model.shape import Shape
 from advisor.observe.instructions import counted_instructions
 from advisor.observe.interpreter import choose_interpreter, probe
+from advisor.observe.leftovers import marked
 from advisor.observe.plain import Command, Timer
 from advisor.observe.signals import orderly_end
 from advisor.pipeline.arms import BYTECODE_VARIABLES, ArmTree, environment
@@ -222,7 +223,7 @@ def _arms(options: CheckOptions, repo: Path, tree: LaidOut, *, bytecode: Path) -
         ("head", tree.head, of_head, given),
     )
     for arm, folder, added, search_path in sides:
-        variables = environment(folder / below, added, search_path, bytecode=kept)
+        variables = marked(environment(folder / below, added, search_path, bytecode=kept))
         arms[arm] = ArmTree(tree=folder, below=below, python=python, environment=variables, libraries=libraries)
     return arms
 

@@ -20,6 +20,7 @@ from advisor.gate.pairs import order
 from advisor.model.check import Arm, Pairs
 from advisor.model.shape import Profile, Shape, SitePool
 from advisor.model.trial import WorkerMix
+from advisor.observe.leftovers import end_leftovers
 from advisor.observe.run import observe
 from advisor.observe.stdin import Seekable
 
@@ -96,13 +97,16 @@ def _pools(script: CheckedScript, tree: ArmTree, seconds: float, notes: list[str
         program = (script.path,) if script.path is not None else ("-m", str(script.module))
         options = ("--json", str(file), "--output", name, "--quiet", "--budget", str(TRIALS_S), "--python", tree.python)
         home = str(Path(advisor.__file__).resolve().parent.parent)
-        with open(tree.stdin(script), "rb") as stdin, suppress(subprocess.TimeoutExpired):  # noqa: PTH123  # a device may be
-            subprocess.run(
-                [sys.executable, "-E", "-P", "-c", _START, home, *options, *program, *script.argv],
-                cwd=tree.cwd, env=dict(tree.environment), stdin=stdin, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, check=False,
-                timeout=max(ADVICE_TIMEOUT_AT_LEAST_S, ADVICE_TIMEOUT_FACTOR * seconds),
-            )  # fmt: skip
+        environment = {**tree.environment, "TMPDIR": name}  # what it leaves where it is killed goes with the folder
+        try:
+            with open(tree.stdin(script), "rb") as stdin, suppress(subprocess.TimeoutExpired):  # noqa: PTH123  # a device may be
+                subprocess.run(
+                    [sys.executable, "-E", "-P", "-c", _START, home, *options, *program, *script.argv],
+                    cwd=tree.cwd, env=environment, stdin=stdin, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                    check=False, timeout=max(ADVICE_TIMEOUT_AT_LEAST_S, ADVICE_TIMEOUT_FACTOR * seconds),
+                )  # fmt: skip
+        finally:
+            end_leftovers(tree.environment)
         if not file.exists():
             notes.append(f"there is no advice on {arm}, so that nothing is said of its pools")
             return ()

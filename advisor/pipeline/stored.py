@@ -88,8 +88,8 @@ def _checked(
 ) -> ScriptCheck:
     file = alone.tree.file(script)
     blank = ScriptCheck(
-        name=script.name, file=alone.tree.named(str(file)) if file is not None else None, outcome="could-not-measure", reason="", threshold=script.threshold,
-        budget_s=script.budget_s, warn_only=script.warn_only,
+        name=script.name, file=alone.tree.named(str(file)) if file is not None else None, outcome="could-not-measure",
+        reason="", threshold=script.threshold, budget_s=script.budget_s, warn_only=script.warn_only,
     )  # fmt: skip
     if differences:
         return replace(blank, outcome="not-comparable", reason="; ".join(differences))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from advisor.analyse import source
 from advisor.analyse.dependence import carried
@@ -13,10 +14,18 @@ from advisor.model.recording import RecordedSite
 from advisor.model.site import Site
 from advisor.model.trial import WorkerMix
 from advisor.recommend.balance import current_mix
+from advisor.recommend.overhead import native_setting
+from advisor.recommend.parallel import DEFAULT_EXECUTOR_EXTRA, DEFAULT_EXECUTOR_MOST
 from advisor.recommend.rewrite.around import Callee, climb
 from advisor.recommend.rewrite.change import Change, NoChangeError
 from advisor.recommend.rewrite.comprehensions import rewritten_comprehension
+from advisor.recommend.rewrite.coroutines import awaited
+from advisor.recommend.rewrite.pools import rewritten_pool
 from advisor.recommend.rewrite.statements import rewritten_loop
+from advisor.recommend.rewrite.turns import rewritten_turns
+
+MOST_TASKS = 100_000
+"""Tasks that a pool is handed at once: each costs it about 1 kB until its result is taken."""
 
 
 def snippet(site: Site, advice: Recommendation | None, machine: Machine) -> str:
@@ -33,19 +42,25 @@ def change_of(site: Site, advice: Recommendation | None, machine: Machine) -> Ch
     recorded = site.recorded
     if recorded is None or advice is None or not advice.decided or advice.mix == current_mix(site):
         return None
-    if advice.mix.backend == "serial" or not _is_safe(site, recorded, advice.mix):
+    many = recorded.kind != "pool" and (site.calls or recorded.calls) > MOST_TASKS * advice.mix.chunk
+    if many or advice.mix.backend == "serial" or not _is_safe(site, recorded, advice.mix):
         return None
     try:
-        found = _written(site, recorded, advice.mix)
-    except NoChangeError:
+        found = _native(_written(site, recorded, advice.mix, machine), advice.mix, machine)
+    except (NoChangeError, RecursionError):  # the second by code nested deeper than any reader would follow
         return None
-    return found if found is not None and compiles(found.snippet) else None
+    return found if compiles(found.snippet) else None
 
 
 def compiles(text: str) -> bool:
-    """True for Python that a file could hold; `await` and `return` as in a function."""
+    """True for statements that a file could hold, or a function where they return or await something."""
     try:
-        compile(text, "<snippet>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        module = ast.parse(text)
+        around = ast.parse("async def around(): pass")
+        function = around.body[0]
+        assert isinstance(function, ast.AsyncFunctionDef)
+        function.body = module.body
+        compile(around, "<snippet>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
     return True
@@ -58,20 +73,46 @@ def _is_safe(site: Site, recorded: RecordedSite, mix: WorkerMix) -> bool:
     return site.safety.workers == "any" or (site.safety.workers == "processes" and mix.threads_per_process == 1)
 
 
-def _written(site: Site, recorded: RecordedSite, mix: WorkerMix) -> Change | None:
-    if site.kind == "call":
-        return _of_call(recorded, mix)
-    return None
+def _written(site: Site, recorded: RecordedSite, mix: WorkerMix, machine: Machine) -> Change:
+    if recorded.kind == "pool" and recorded.current is not None:
+        return rewritten_pool(recorded.file, recorded.line, mix, recorded.current)
+    if recorded.outline is not None:
+        return rewritten_turns(recorded.outline, mix, recorded.reads)
+    if site.kind != "call":
+        raise NoChangeError("no call")
+    return _of_call(recorded, mix, machine)
 
 
-def _of_call(recorded: RecordedSite, mix: WorkerMix) -> Change | None:
+def _of_call(recorded: RecordedSite, mix: WorkerMix, machine: Machine) -> Change:
     call = source.call_at(recorded)
-    if call is None or carried(recorded):
-        return None
+    if call is None:
+        raise NoChangeError("the call is not found")
+    if recorded.loop_calls:
+        return awaited(recorded.file, call, _executor(mix, machine))
+    if carried(recorded):
+        raise NoChangeError("a call is given what the call before returned")
     callee = Callee(file=recorded.callee_file, line=recorded.callee_line, reads=recorded.reads)
     for parent, child in climb(recorded.file, call):
         if isinstance(parent, source.Comprehension) and not isinstance(child, ast.comprehension):
             return rewritten_comprehension(recorded.file, parent, call, mix, callee)
         if isinstance(parent, ast.stmt):
-            return rewritten_loop(recorded.file, call, mix, callee)
-    return None
+            break
+    return rewritten_loop(recorded.file, call, mix, callee)
+
+
+def _executor(mix: WorkerMix, machine: Machine) -> str:
+    """What a mix of more threads than the event loop has by default needs besides. Raises NoChangeError for others."""
+    if mix.backend != "threads":
+        raise NoChangeError("another pool than the loop's own")
+    if mix.workers <= min(DEFAULT_EXECUTOR_MOST, machine.cpus + DEFAULT_EXECUTOR_EXTRA):
+        return ""
+    return f"once, first: asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor({mix.workers}))"
+
+
+def _native(found: Change, mix: WorkerMix, machine: Machine) -> Change:
+    """The change, with native libraries kept to the threads that the mix gives them."""
+    if not mix.native_threads:
+        return found
+    library = max(machine.native_pools, key=lambda pool: pool.threads).library if machine.native_pools else ""
+    setting = f'os.environ["{native_setting(library)}"] = "{mix.native_threads}"'
+    return replace(found, top=f"import os\n\n{setting}  # before anything else is imported")

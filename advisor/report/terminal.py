@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from advisor.model.advice import Advice, Recommendation, SiteAdvice
 
 LINE_COUNT = 8  # lines shown of the best site; all of them stand in the HTML report
+CHANGE_LINES = 8  # a longer change is left to the HTML report
 MARKED = ">"  # before the recommended row
 SEVERITY_COLOR = {"error": RED, "warning": YELLOW, "info": ""}
 
@@ -35,6 +36,7 @@ class _Page(Sheet):
         """Blocks from the answer down to what it cost; an empty one has nothing to say."""
         best = self.advice.best_site
         yield self._verdict()
+        yield self._change()
         yield self._script_error()
         yield self._sites()
         if best is not None:
@@ -61,6 +63,16 @@ class _Page(Sheet):
         """The reason, where the verdict has not given it already."""
         said = reason.partition(" (")[0] in self.advice.verdict
         return "" if said or not reason else f": {words.printable(reason)}"
+
+    def _change(self) -> str:
+        """The lines to write, where they are few; they begin at the margin, to be copied."""
+        best = self.advice.best_site
+        lines = best.snippet.splitlines() if best is not None else []
+        if not lines:
+            return ""
+        if len(lines) > CHANGE_LINES:
+            return f"{self.paint('Change', BOLD)}: {len(lines)} lines, see the HTML report."
+        return "\n".join((f"{self.paint('Change', BOLD)}:", *map(words.printable, lines)))
 
     def _script_error(self) -> str:
         ended = self.advice.exit

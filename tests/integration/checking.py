@@ -70,10 +70,13 @@ class Checks(Command):
         written = self.out / "check.json"
         return Checked(ended=ended, result=json.loads(written.read_text()) if written.exists() else {})
 
-    def stop(self, number: signal.Signals, where: Repository, step: str, *arguments: str, quick: bool = True) -> Ended:
-        """Send `number` when `step` was announced."""
+    def stop(
+        self, number: signal.Signals, where: Repository, step: str, *arguments: str, quick: bool = True,
+        after_s: float = 0.05,
+    ) -> Ended:  # fmt: skip
+        """Send `number` so long after `step` was announced."""
         options = self.options(quick=quick)
-        return self.stopped(number, step, *options, *arguments, after_s=0.05, cwd=where.path)
+        return self.stopped(number, step, *options, *arguments, after_s=after_s, cwd=where.path)
 
 
 def changed(path: Path, base: dict[str, str], head: dict[str, str]) -> Repository:

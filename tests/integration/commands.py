@@ -92,8 +92,9 @@ class Command:
         return self.end(self.start(*arguments, **options), given)
 
     def stopped(
-        self, number: signal.Signals, step: str, *arguments: str, after_s: float = 0.4, times: int = 1, **options: object
-    ) -> Ended:
+        self, number: signal.Signals, step: str, *arguments: str, after_s: float = 0.4, times: int = 1,
+        **options: object,
+    ) -> Ended:  # fmt: skip
         """Send `number` so long after `step` ("2/4") was announced."""
         process = self.start(*arguments, **options)
         assert process.stderr is not None

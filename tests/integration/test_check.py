@@ -14,9 +14,7 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 from checking import CERTAIN, FAST, SHORT_S, SLOW, Checks, changed
-from repositories import Repository, plain_git
-
-__all__ = ["plain_git"]
+from repositories import Repository, plain_git  # noqa: F401  # a fixture of every test here
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ class NoChangeError(Exception):
 class Change:
     """Lines `first_line` to `last_line` of a file and the statements that replace them, not indented.
 
-    `imports` are lines for the top of the file, `beside` are functions for the top level of the module.
+    `imports` are lines for the top of the file, `top` comes before all that it imports, `beside` are functions for the
+    top level of the module.
     """
 
     first_line: int
@@ -28,11 +29,12 @@ class Change:
     text: str
     imports: tuple[str, ...] = ()
     beside: str = ""
+    top: str = ""
 
     @property
     def snippet(self) -> str:
         """All of it as whole statements, the imports first."""
-        parts = "\n".join(merged(self.imports)), self.beside.strip("\n"), self.text.strip("\n")
+        parts = self.top, "\n".join(merged(self.imports)), self.beside.strip("\n"), self.text.strip("\n")
         return ("\n\n\n" if self.beside else "\n\n").join(part for part in parts if part)
 
 
@@ -59,6 +61,14 @@ class Names:
         numbered = (f"{wanted[-1]}_{number}" for number in range(2, 1000))
         name = next(name for name in (*wanted, *numbered) if name not in self.taken)
         self.taken.add(name)
+        return name
+
+    def module(self, name: str) -> str:
+        """A module by its own name. Raises NoChangeError where the file means something else by it."""
+        line = f"import {name}"
+        if self.bound.get(name, line) != line:
+            raise NoChangeError(f"the file uses `{name}` for something else")
+        self.imports.add(line)
         return name
 
     def imported(self, module: str, name: str) -> str:
@@ -90,7 +100,8 @@ def _binding(node: ast.AST) -> Iterable[tuple[str, str]]:
             yield alias.asname or alias.name, "" if alias.asname else f"from {node.module} import {alias.name}"
     elif isinstance(node, ast.Import):
         for alias in node.names:
-            yield (alias.asname or alias.name).partition(".")[0], ""
+            plain = alias.asname is None and "." not in alias.name
+            yield (alias.asname or alias.name).partition(".")[0], f"import {alias.name}" if plain else ""
     elif isinstance(node, source.Function | ast.ClassDef):
         yield node.name, ""
     elif isinstance(node, ast.arg):

@@ -6,17 +6,11 @@ import ast
 
 from advisor.analyse import source
 from advisor.model.trial import WorkerMix
-from advisor.recommend.rewrite.around import Callee, check_globals, climb, plain_callee, scope_around
+from advisor.recommend.rewrite.apart import check_globals, plain_callee
+from advisor.recommend.rewrite.around import Callee, climb, scope_around
 from advisor.recommend.rewrite.change import Change, NoChangeError
-from advisor.recommend.rewrite.engine import (
-    Items,
-    Workshop,
-    display,
-    is_local_function,
-    stream,
-    target_text,
-    workshop,
-)
+from advisor.recommend.rewrite.engine import Items, Workshop, display, target_text, workshop
+from advisor.recommend.rewrite.lined import is_local_function, stream
 from advisor.recommend.rewrite.plain import Plain, is_names, names_in
 from advisor.recommend.rewrite.text import block, swapped
 
@@ -25,6 +19,11 @@ CONSUMERS = frozenset({
     "tuple",
 })  # fmt: skip
 """What uses up a generator there and then, to its end."""
+_UNSURE = (
+    ast.IfExp, ast.BoolOp, ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom, ast.comprehension, ast.ListComp,
+    ast.SetComp, ast.DictComp, ast.GeneratorExp, *source.SCOPES,
+)  # fmt: skip
+"""What may evaluate its parts not at all, several times, or later."""
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return)
 
 
@@ -33,7 +32,7 @@ def rewritten_comprehension(
 ) -> Change:
     """The statement around a comprehension whose elements make a call, on workers. Raises NoChangeError."""
     plain = Plain(file)
-    statement = _statement(file, node, plain)
+    statement = statement_of(file, node, plain)
     own = {name for part in node.generators for name in names_in(part.target)}
     _check(node, call, plain)
     check_globals(file, node, callee, plain, set())
@@ -49,13 +48,13 @@ def rewritten_comprehension(
     raise problem or NoChangeError("no way to write it was found")
 
 
-def _statement(file: str, node: source.Comprehension, plain: Plain) -> ast.stmt:
+def statement_of(file: str, node: source.Comprehension, plain: Plain) -> ast.stmt:
     """The simple statement that evaluates a comprehension once, before anything else that matters."""
     scope_around(file, node)
     around = set[ast.AST]()
     lazy = isinstance(node, ast.GeneratorExp)
     for parent, child in climb(file, node):
-        if lazy and not (isinstance(parent, ast.Call) and source.called(parent) in CONSUMERS and child in parent.args):
+        if lazy and not _uses_up(parent, child, plain):
             raise NoChangeError("the generator may not be used up there and then")
         lazy = False
         if isinstance(parent, ast.stmt):
@@ -63,12 +62,17 @@ def _statement(file: str, node: source.Comprehension, plain: Plain) -> ast.stmt:
                 raise NoChangeError("the comprehension stands in the head of a statement")
             _check_first(parent, node, around, plain)
             return parent
-        if isinstance(parent, ast.IfExp | ast.BoolOp | ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom) or (
-            isinstance(parent, source.SCOPES) or isinstance(parent, source.Comprehension | ast.comprehension)
-        ):
+        if isinstance(parent, _UNSURE):
             raise NoChangeError("the comprehension may not be evaluated once")
         around.add(parent)
     raise NoChangeError("no statement holds the comprehension")
+
+
+def _uses_up(parent: ast.AST, child: ast.AST, plain: Plain) -> bool:
+    """True for a call that goes through the generator it is given, by a name that means what it says."""
+    if not isinstance(parent, ast.Call) or source.called(parent) not in CONSUMERS or child not in parent.args:
+        return False
+    return not isinstance(parent.func, ast.Name) or plain.bound.get(parent.func.id) != ""
 
 
 def _check_first(statement: ast.stmt, node: ast.expr, around: set[ast.AST], plain: Plain) -> None:
@@ -77,8 +81,9 @@ def _check_first(statement: ast.stmt, node: ast.expr, around: set[ast.AST], plai
     for each in ast.walk(statement):
         if isinstance(each, ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr):
             raise NoChangeError("the statement is left in its middle")
-        early = isinstance(each, ast.Call) and each not in inside and each not in around
-        if early and (each.lineno, each.col_offset) < (node.lineno, node.col_offset) and not plain.expression(each):
+        if not isinstance(each, ast.Call) or each in inside or each in around or plain.expression(each):
+            continue
+        if (each.lineno, each.col_offset) < (node.lineno, node.col_offset):
             raise NoChangeError("the statement does more than compute before the calls")
 
 
@@ -92,7 +97,9 @@ def _check(node: source.Comprehension, call: ast.Call, plain: Plain) -> None:
     if not all(map(plain.expression, (*given, *tests, *later))) or not plain_callee(call.func):
         raise NoChangeError("what the call is given does more than compute")
     for each in ast.walk(node.generators[0].iter):
-        if isinstance(each, ast.Lambda | ast.NamedExpr) or (isinstance(each, ast.Name) and each.id in ("print", "input")):
+        if isinstance(each, ast.Lambda | ast.NamedExpr) or (
+            isinstance(each, ast.Name) and each.id in ("print", "input")
+        ):
             raise NoChangeError("the items are made on the way")
     if plain.is_loud([node.generators[0].iter]):
         raise NoChangeError("what makes the items writes to the screen")
@@ -130,7 +137,7 @@ def _streamed(shop: Workshop, node: source.Comprehension, call: ast.Call, statem
     if values == [call]:
         results, _ = stream(shop, call, items, own, again=False)
         kinds = {ast.ListComp: f"list({results})", ast.SetComp: f"set({results})"}
-        return _placed(shop, statement, node, kinds.get(type(node), results))
+        return placed(shop, statement, node, kinds.get(type(node), results))
     outside = set(ast.walk(call))
     kept = {each.id for value in values for each in ast.walk(value) if isinstance(each, ast.Name)
             and each not in outside} & own  # fmt: skip
@@ -140,7 +147,7 @@ def _streamed(shop: Workshop, node: source.Comprehension, call: ast.Call, statem
     target = target_text(shop, part.target)
     grouped = f"({target})" if isinstance(part.target, ast.Tuple) else target
     clauses = f"for {grouped}, {name} in zip({over}, {results})" if kept else f"for {name} in {results}"
-    return _placed(shop, statement, node, _bracketed(node, element, clauses))
+    return placed(shop, statement, node, bracketed(node, element, clauses))
 
 
 def _submitted(
@@ -151,7 +158,10 @@ def _submitted(
     values = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
     kept = sorted({each.id for value in values for each in ast.walk(value) if isinstance(each, ast.Name)
                    and each not in outside} & own)  # fmt: skip
-    future, jobs = shop.names.fresh("future", "promise"), shop.names.fresh(*(["jobs", "tasks"] if kept else ["futures"]))
+    future, jobs = (
+        shop.names.fresh("future", "promise"),
+        shop.names.fresh(*(["jobs", "tasks"] if kept else ["futures"])),
+    )
     handed = shop.submitted(call)
     clauses = " ".join(Items(target=part.target, over=part.iter, tests=tuple(part.ifs)).after(shop)
                        for part in node.generators)  # fmt: skip
@@ -159,10 +169,12 @@ def _submitted(
     first = f"{jobs} = {display('[', element, clauses, ']')}"
     value = _element(shop, node, {call: f"{future}.result()"})
     target = ", ".join((*kept, future))
-    return _placed(shop, statement, node, _bracketed(node, value, f"for {target} in {jobs}"), before=first)
+    return placed(shop, statement, node, bracketed(node, value, f"for {target} in {jobs}"), before=first)
 
 
 def _element(shop: Workshop, node: source.Comprehension, swaps: dict[ast.AST, str]) -> str:
+    """The element of a comprehension with parts replaced."""
+
     def text(value: ast.expr) -> str:
         here = {each: new for each, new in swaps.items() if each in set(ast.walk(value))}
         return next(iter(here.values())) if value in here else swapped(shop.file, value, here)
@@ -170,15 +182,13 @@ def _element(shop: Workshop, node: source.Comprehension, swaps: dict[ast.AST, st
     return f"{text(node.key)}: {text(node.value)}" if isinstance(node, ast.DictComp) else text(node.elt)
 
 
-def _bracketed(node: source.Comprehension, element: str, clauses: str) -> str:
-    opening, closing = {ast.ListComp: "[]", ast.GeneratorExp: "()"}.get(type(node), "{}")
-    return f"{opening}{element} {clauses}{closing}"
+def bracketed(node: source.Comprehension, element: str, clauses: str) -> str:
+    """A comprehension of the same kind as another."""
+    brackets = {ast.ListComp: "[]", ast.GeneratorExp: "()"}.get(type(node), "{}")
+    return f"{brackets[0]}{element} {clauses}{brackets[1]}"
 
 
-def _placed(
-    shop: Workshop, statement: ast.stmt, node: source.Comprehension, text: str, *, before: str = ""
-) -> Change:
+def placed(shop: Workshop, statement: ast.stmt, node: source.Comprehension, text: str, *, before: str = "") -> Change:
     """The statement with `text` in place of the comprehension, inside of the pool."""
     body = block(shop.file, [statement], {node: text})
     return shop.written(f"{before}\n{body}" if before else body, statement, statement)
-

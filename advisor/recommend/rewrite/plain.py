@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from advisor.analyse import source
-from advisor.analyse.names import read_in, uses_of
+from advisor.analyse.names import uses_of
 from advisor.recommend.rewrite.change import names_of
 
 BUILTINS = frozenset({
@@ -79,13 +79,7 @@ class Plain:
             return (func.id in BUILTINS and func.id not in self.bound) or self.bound.get(func.id) in CLASSES
         if not isinstance(func, ast.Attribute) or not self.expression(func.value, depth):
             return False
-        if ast.unparse(func).startswith(MODULES):
-            return func.attr not in LOOKS
-        if func.attr == "join":
-            return isinstance(func.value, ast.Constant | ast.JoinedStr)
-        if func.attr == "replace":  # that of a path takes one argument, and renames a file
-            return len(node.args) > 1
-        return func.attr in METHODS
+        return func.attr not in LOOKS if ast.unparse(func).startswith(MODULES) else _is_plain_method(node, func)
 
     def function(self, node: source.Function, depth: int = 0) -> bool:
         """True for a function that only computes."""
@@ -141,6 +135,15 @@ class Plain:
         return any(_speaks(node) for function in every for node in ast.walk(function))
 
 
+def _is_plain_method(node: ast.Call, func: ast.Attribute) -> bool:
+    """True for a method that gives something new, by its name: `join` of a text, but not of a thread."""
+    if func.attr == "join":
+        return isinstance(func.value, ast.Constant | ast.JoinedStr)
+    if func.attr == "replace":  # that of a path takes one argument, and renames a file
+        return len(node.args) > 1
+    return func.attr in METHODS
+
+
 def exposed_in(function: source.Function) -> set[str]:
     """Names that a function reads and does not set: its globals."""
     given = function.args
@@ -164,8 +167,8 @@ def names_in(target: ast.AST) -> set[str]:
 def _speaks(node: ast.AST) -> bool:
     if isinstance(node, ast.Global | ast.Nonlocal):
         return True
-    if isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr", "stdin"):
-        return True
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys":
+        return node.attr in ("stdout", "stderr", "stdin")
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _LOUD
 
 
@@ -189,6 +192,3 @@ def paths_in(node: ast.AST) -> Iterator[Path]:
         return
     for child in ast.iter_child_nodes(chain if parts else node):
         yield from paths_in(child)
-
-
-__all__ = ["Path", "Plain", "exposed_in", "is_names", "names_in", "paths_in", "read_in"]

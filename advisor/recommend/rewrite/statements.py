@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import ast
-import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from advisor.analyse import source
-from advisor.recommend.rewrite.around import (
-    Callee,
-    Layer,
-    Turn,
-    check_turn,
-    climb,
-    live_after,
-    turn_of,
-)
+from advisor.model.trial import WorkerMix
+from advisor.recommend.rewrite.apart import check_turn
+from advisor.recommend.rewrite.around import Callee, Layer, Turn, climb, live_after, turn_of
 from advisor.recommend.rewrite.change import Change, NoChangeError, indented
-from advisor.recommend.rewrite.engine import (
-    Items,
-    Workshop,
-    display,
-    is_local_function,
-    stream,
-    target_text,
-    workshop,
-)
+from advisor.recommend.rewrite.engine import Items, Workshop, display, target_text, workshop
+from advisor.recommend.rewrite.hoist import hoisted
+from advisor.recommend.rewrite.lined import is_local_function, stream
 from advisor.recommend.rewrite.plain import Plain, names_in
 from advisor.recommend.rewrite.text import block
-from advisor.model.trial import WorkerMix
 
 
 def rewritten_loop(file: str, call: ast.Call, mix: WorkerMix, callee: Callee) -> Change:
@@ -38,12 +24,12 @@ def rewritten_loop(file: str, call: ast.Call, mix: WorkerMix, callee: Callee) ->
     if mix.backend != "threads" and is_local_function(workshop(file, mix), call.func):
         raise NoChangeError("another process would not find the function")
     live = live_after(file, turn.loop)
-    if turn.skips and live & _carried_anyway(turn):
+    if turn.skips and live & turn.own:
         raise NoChangeError("what the last turn sets is read after the loop")
     problem: NoChangeError | None = None
-    for way in (_collected, _streamed, _submitted):
+    for way in (_unused, _collected, _streamed, _submitted):
         try:
-            found = way(turn, workshop(file, mix), plain, live)
+            found = way(turn, workshop(file, mix), live)
         except NoChangeError as error:
             problem = problem or error
             continue
@@ -52,36 +38,43 @@ def rewritten_loop(file: str, call: ast.Call, mix: WorkerMix, callee: Callee) ->
     raise problem or NoChangeError("no way to write it was found")
 
 
-def _carried_anyway(turn: Turn) -> set[str]:
-    return turn.own
-
-
 # --- one line ----------------------------------------------------------------------------------------
 
 
-def _collected(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Change | None:
-    """`for x in xs: results.append(f(x))` and `for x in xs: f(x)`; None for all else."""
-    items = _items(turn)
-    if items is None or len(turn.rest) != 1 or live & turn.own or not isinstance(turn.rest[0], ast.Expr):
+def _unused(turn: Turn, shop: Workshop, live: set[str]) -> Change | None:
+    """`for x in xs: f(x)`; None for all else."""
+    items, first = _items(turn), turn.rest[0]
+    if items is None or len(turn.rest) != 1 or live & turn.own:
         return None
-    value = turn.rest[0].value
-    if value is turn.call:
-        results, _ = stream(shop, turn.call, items, turn.own, again=False)
-        unused = shop.names.fresh("_") if "_" not in live else shop.names.fresh("done")
-        return _hoisted(shop, turn, f"for {'_' if '_' not in live else unused} in {results}:\n    pass")
-    collects = isinstance(value, ast.Call) and value.args == [turn.call] and not value.keywords
-    if not collects or not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
+    if not isinstance(first, ast.Expr) or first.value is not turn.call:
         return None
-    if value.func.attr != "append" or not isinstance(value.func.value, ast.Name):
+    results, _ = stream(shop, turn.call, items, turn.own, again=False)
+    return hoisted(shop, turn, f"for {shop.names.fresh('_', 'done')} in {results}:\n    pass")
+
+
+def _collected(turn: Turn, shop: Workshop, live: set[str]) -> Change | None:
+    """`for x in xs: results.append(f(x))`; None for all else."""
+    items, name = _items(turn), _list_filled(turn)
+    if items is None or not name or len(turn.rest) != 1 or live & turn.own:
         return None
-    name = value.func.value.id
     begun = _begun(turn, name)
     if begun is None and not _is_list(turn, name):
         return None
     results, _ = stream(shop, turn.call, items, turn.own, again=False)
     if begun is not None and not _in_try(turn):
         return shop.written(f"{name} = list({results})", begun, turn.loop)
-    return _hoisted(shop, turn, f"{name}.extend({results})")
+    return hoisted(shop, turn, f"{name}.extend({results})")
+
+
+def _list_filled(turn: Turn) -> str:
+    """The name of what the result of the call is appended to, "" where something else is done with it."""
+    first = turn.rest[0]
+    value = first.value if isinstance(first, ast.Expr) else None
+    if not isinstance(value, ast.Call) or value.args != [turn.call] or value.keywords:
+        return ""
+    func = value.func
+    appends = isinstance(func, ast.Attribute) and func.attr == "append" and isinstance(func.value, ast.Name)
+    return ast.unparse(func).removesuffix(".append") if appends else ""
 
 
 def _begun(turn: Turn, name: str) -> ast.stmt | None:
@@ -130,10 +123,10 @@ def _items(turn: Turn) -> Items | None:
     return Items(target=turn.loop.target, over=turn.loop.iter, tests=tests)
 
 
-def _streamed(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Change | None:
+def _streamed(turn: Turn, shop: Workshop, live: set[str]) -> Change | None:
     """`for x, value in zip(xs, pool.map(f, xs)): ...`; None where the call does not come first in its turn."""
     items = _items(turn)
-    if items is None or not _comes_first(turn, plain):
+    if items is None or not _comes_first(turn, Plain(turn.file)):
         return None
     numbered = _numbered(turn, shop, items, live)
     if numbered is not None:
@@ -144,7 +137,7 @@ def _streamed(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Chang
     target = f"{_grouped_target(shop, items.target)}, " if needed else ""
     value, body = _with_value(turn, shop)
     source_ = f"zip({over}, {results})" if needed else results
-    return _hoisted(shop, turn, f"for {target}{value} in {source_}:\n{indented(body)}")
+    return hoisted(shop, turn, f"for {target}{value} in {source_}:\n{indented(body)}")
 
 
 def _grouped_target(shop: Workshop, target: ast.expr) -> str:
@@ -169,7 +162,7 @@ def _numbered(turn: Turn, shop: Workshop, items: Items, live: set[str]) -> Chang
     rest = [shop.text(each) for each in over.args[1:]] + [f"{each.arg}={shop.text(each.value)}"
                                                          for each in over.keywords]  # fmt: skip
     value, body = _with_value(turn, shop)
-    return _hoisted(
+    return hoisted(
         shop, turn, f"for {number.id}, {value} in enumerate({', '.join((results, *rest))}):\n{indented(body)}"
     )
 
@@ -189,7 +182,7 @@ def _comes_first(turn: Turn, plain: Plain) -> bool:
     return not any(
         isinstance(node, ast.Call) and node not in around and node is not turn.call
         and (node.lineno, node.col_offset) < place and not plain.expression(node)
-        for node in ast.walk(turn.rest[0])
+        for part in turn.rest for node in ast.walk(part)
     )  # fmt: skip
 
 
@@ -212,11 +205,13 @@ def _with_value(turn: Turn, shop: Workshop) -> tuple[str, str]:
 # --- what was handed over, kept --------------------------------------------------------------------------
 
 
-def _submitted(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Change:
+def _submitted(turn: Turn, shop: Workshop, live: set[str]) -> Change:
     """All calls handed over first, each kept with what the rest of its turn needs."""
-    del plain
     kept = sorted(_kept(turn, live), key=_order(turn))
-    future, jobs = shop.names.fresh("future", "promise"), shop.names.fresh(*(["jobs", "tasks"] if kept else ["futures"]))
+    future, jobs = (
+        shop.names.fresh("future", "promise"),
+        shop.names.fresh(*(["jobs", "tasks"] if kept else ["futures"])),
+    )
     handed = shop.submitted(turn.call)
     if turn.guards:
         tests = " and ".join(_guard(shop, test, wanted) for test, wanted in turn.guards)
@@ -229,7 +224,7 @@ def _submitted(turn: Turn, shop: Workshop, plain: Plain, live: set[str]) -> Chan
         first = f"{jobs} = []\n{_filled(turn, shop, f'{jobs}.append({element})')}"
     target = ", ".join((*kept, future))
     body = block(turn.file, turn.rest, {turn.call: f"{future}.result()"})
-    return _hoisted(shop, turn, f"{first}\nfor {target} in {jobs}:\n{indented(body)}")
+    return hoisted(shop, turn, f"{first}\nfor {target} in {jobs}:\n{indented(body)}")
 
 
 def _submitted_items(turn: Turn, live: set[str]) -> Items | None:
@@ -245,7 +240,7 @@ def _guard(shop: Workshop, test: ast.expr, wanted: bool) -> str:
     return f"({shop.text(test)})" if wanted else f"not ({shop.text(test)})"
 
 
-def _order(turn: Turn) -> "object":
+def _order(turn: Turn) -> Callable[[str], int]:
     order: dict[str, int] = {}
     parts = [turn.loop.target] if isinstance(turn.loop, ast.For) else []
     for part in (*parts, *turn.before):
@@ -275,60 +270,3 @@ def _layered(turn: Turn, layers: Sequence[Layer], keeps: str) -> str:
         return "\n".join([*lines, inner])
     test = block(turn.file, [ast.copy_location(ast.Expr(value=first.test), first.test)], {})
     return "\n".join([*lines, f"if {ast.unparse(first.test) if chr(10) in test else test}:", indented(inner)])
-
-
-# --- one pool for all turns of the loops around -----------------------------------------------------------
-
-
-def _hoisted(shop: Workshop, turn: Turn, body: str) -> Change:
-    """The pool around the loop; around the loops of the same function that go round it too, where threads share."""
-    inner = shop.written(body, turn.loop, turn.loop)
-    outer = [node for node, _ in climb(turn.file, turn.loop) if isinstance(node, ast.For | ast.While)]
-    blocked = any(isinstance(node, ast.Try | ast.With | ast.AsyncFor | ast.AsyncWith)
-                  for node, _ in climb(turn.file, turn.loop))  # fmt: skip
-    if not outer or blocked or shop.mix.backend != "threads":
-        return inner
-    around = outer[-1]
-    lines = "\n".join([*shop.setup, body])
-    whole = _replaced(turn, around, lines)
-    return shop_around(shop, whole, around) if whole is not None else inner
-
-
-def shop_around(shop: Workshop, whole: str, around: ast.stmt) -> Change:
-    """The pool around a whole outer loop."""
-    shop.setup.clear()
-    return shop.written(whole, around, around)
-
-
-def _replaced(turn: Turn, around: ast.stmt, lines: str) -> str | None:
-    """The outer loop with other lines in place of the inner one; None where its text does not let itself be cut."""
-    first, last = around.lineno, around.end_lineno or around.lineno
-    margin = " " * turn.loop.col_offset
-    text = [source.text(turn.file, line) for line in range(first, last + 1)]
-    if text[turn.loop.lineno - first][: turn.loop.col_offset].strip():
-        return None
-    inside = indented(lines, margin).splitlines()
-    end = (turn.loop.end_lineno or 0) - first + 1
-    new = [*text[: turn.loop.lineno - first], *inside, *text[end:]]
-    cut = [line.removeprefix(" " * around.col_offset) for line in new]
-    wanted = copy.deepcopy(around, {id(turn.loop): ast.If(
-        test=ast.Constant(value=True), body=ast.parse(lines).body, orelse=[])})  # fmt: skip
-    try:
-        found = ast.dump(ast.parse("\n".join(cut)))
-        expected = ast.dump(ast.parse(ast.unparse(_flattened(wanted))))
-    except (SyntaxError, ValueError):
-        return None
-    return "\n".join(cut) if found == expected else None
-
-
-class _Flat(ast.NodeTransformer):
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:  # noqa: N802  # ast's own naming
-        if isinstance(node.test, ast.Constant) and node.test.value is True and not hasattr(node, "lineno"):
-            return node.body
-        self.generic_visit(node)
-        return node
-
-
-def _flattened(node: ast.AST) -> ast.AST:
-    return ast.fix_missing_locations(_Flat().visit(node))
-

@@ -7,6 +7,7 @@ import copy
 from collections.abc import Mapping, Sequence
 
 from advisor.analyse import source
+from advisor.recommend.rewrite.change import NoChangeError
 
 Swaps = Mapping[ast.AST, str]
 """Expressions of the file's tree and the text that takes their place."""
@@ -14,7 +15,7 @@ Swaps = Mapping[ast.AST, str]
 
 def expression(file: str, node: ast.expr) -> str:
     """An expression as it can stand between commas: the user's own text where it fits on a line."""
-    if node.lineno == node.end_lineno:
+    if getattr(node, "lineno", None) is not None and node.lineno == node.end_lineno:
         text = _cut(file, node.lineno, node.col_offset, node.end_col_offset)
         if _is_same(f"({text},)", ast.Expr(value=ast.Tuple(elts=[node], ctx=ast.Load()))):
             return text
@@ -24,8 +25,24 @@ def expression(file: str, node: ast.expr) -> str:
 def block(file: str, body: Sequence[ast.stmt], swaps: Swaps) -> str:
     """Statements that follow each other, comments kept, not indented, with some expressions replaced."""
     wanted = ast.Module(body=[_swapped(node, swaps) for node in body], type_ignores=[])
-    text = _spliced(file, body, swaps)
-    return text if _is_same(text, *wanted.body) else ast.unparse(ast.fix_missing_locations(wanted))
+    for text in (_spliced(file, body, swaps), ast.unparse(ast.fix_missing_locations(wanted))):
+        if _is_same(text, *wanted.body) and not has_long_texts(text):
+            return text
+    raise NoChangeError("a text of several lines cannot be moved to the right")
+
+
+def has_long_texts(code: str) -> bool:
+    """True for strings over several lines, which are other strings once their lines begin further in."""
+    texts = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant | ast.JoinedStr))
+    return any(node.lineno != node.end_lineno for node in texts)
+
+
+def must_be_alone(file: str, first: ast.stmt, last: ast.stmt) -> None:
+    """Raises NoChangeError where other code stands on the lines of some statements."""
+    before = _cut(file, first.lineno, 0, first.col_offset)
+    after = _cut(file, last.end_lineno or last.lineno, last.end_col_offset or 0)
+    if before.strip() or (after.strip() and not after.strip().startswith("#")):
+        raise NoChangeError("other code stands on the same line")
 
 
 def swapped(file: str, node: ast.expr, swaps: Swaps) -> str:
