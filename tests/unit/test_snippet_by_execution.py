@@ -504,7 +504,8 @@ STEP = st.one_of(
     st.builds("row = g\nrow[i] = {}".format, VALUE),
 )
 CALL = st.one_of(
-    st.builds("work({})".format, VALUE), st.builds("work(9 // {})".format, VALUE), st.builds("work({}, {})".format, VALUE, VALUE),
+    st.builds("work({})".format, VALUE), st.builds("work(9 // {})".format, VALUE),
+    st.builds("work({}, {})".format, VALUE, VALUE),
     st.builds("work({}, k={})".format, VALUE, VALUE),
 )  # fmt: skip
 USE = st.one_of(
