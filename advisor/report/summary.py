@@ -52,7 +52,8 @@ def _told(advised: Trial, today: Trial | None, name: str) -> Iterator[Remark]:
 
     peak = today.peak_pss_bytes if today is not None else None
     more = f" ({words.ratio(advised.peak_pss_bytes / peak)})" if advised.peak_pss_bytes and peak else ""
-    yield "Memory at its peak", beside(words.size(advised.peak_pss_bytes), words.size(peak)) + more
+    used = words.size(advised.peak_pss_bytes) if advised.peak_pss_bytes is not None else "not measured"
+    yield "Memory at its peak", beside(used, words.size(peak)) + more
     yield "Context switches a call", beside(_switches(advised), _switches(today))
     yield "CPU time a call", beside(words.seconds(advised.cpu_s / tasks), words.seconds(_cpu_s(today)))
     if advised.ipc_bytes:

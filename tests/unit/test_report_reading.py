@@ -213,7 +213,8 @@ def test_a_file_of_an_earlier_version_is_shown(kind: str):
     advice = builders.KINDS[kind]()
     again = reading.read(older(json.render(advice)))
     assert again.profile == RunProfile()
-    assert terminal.render(again) == terminal.render(advice)
+    unchanged = tuple(replace(entry, snippet="") for entry in advice.sites)
+    assert terminal.render(again) == terminal.render(replace(advice, sites=unchanged))
 
 
 def test_fields_of_a_later_version_are_passed_over():
