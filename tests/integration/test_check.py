@@ -86,19 +86,26 @@ time.sleep(0.05 * random.Random(f"{runs} {os.path.exists('.git/HEAD')}").uniform
 """
 ODD = {
     "leaves processes": LEAVES_PROCESSES, "shouts": SHOUTS, "forks": FORKS, "threads": THREADS,
-    "finds itself": FINDS_ITSELF, "writes": WRITES, "deaf": DEAF + READS, "nothing": NOTHING, "bimodal": BIMODAL,
-    "dice": DICE,
+    "finds itself": FINDS_ITSELF, "writes": WRITES, "deaf": DEAF + READS, "nothing": NOTHING,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("first", range(0, len(ODD), 3))
+@pytest.mark.parametrize("first", range(0, len(ODD), 4))
 def test_a_script_that_behaves_oddly_passes_where_nothing_changed(checks: Checks, tmp_path: Path, first: int):
-    names = [f"{name}.py" for name in list(ODD)[first : first + 3]]
+    names = [f"{name}.py" for name in list(ODD)[first : first + 4]]
     files = {f"{name}.py": text for name, text in ODD.items()} | {"data.txt": "data"}
     repository = changed(tmp_path / "repo", files, {"other.txt": "a change"})
-    done = checks.check(repository, "--threshold", "100", "--budget", "1.5", *names)
+    done = checks.check(repository, "--threshold", "100", "--budget", "6", *names)
     assert done.outcomes == dict.fromkeys(names, "pass"), done.ended.out
     assert done.code == 0
+
+
+def test_a_script_that_takes_another_time_each_run_is_never_called_different(checks: Checks, tmp_path: Path):
+    files = {"bimodal.py": BIMODAL, "dice.py": DICE}
+    repository = changed(tmp_path / "repo", files, {"other.txt": ""})
+    done = checks.check(repository, "--budget", "4", *CERTAIN, *files)
+    assert set(done.outcomes.values()) <= {"pass", "inconclusive"}, done.ended.out
+    assert done.code in {0, 5}
 
 
 # --- what is said
@@ -340,13 +347,6 @@ def test_uncommitted_changes_untracked_modules_and_submodules_are_measured(check
     assert repository.state == before
 
 
-def test_a_script_named_through_a_link_is_the_one_in_the_repository(checks: Checks, tmp_path: Path):
-    repository = changed(tmp_path / "repo", {"script.py": FAST}, {"script.py": SLOW})
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "link").symlink_to(repository.path)
-    all_slower(checks, repository, str(tmp_path / "deep" / "link" / "script.py"))
-
-
 def test_byte_code_that_only_head_has_does_not_count(checks: Checks, tmp_path: Path):
     large = "".join(f"def f{number}(a, b=1):\n    return [a, b, {number}]\n" for number in range(6000))
     files = {"script.py": "import large\n", "large.py": large}
@@ -354,19 +354,22 @@ def test_byte_code_that_only_head_has_does_not_count(checks: Checks, tmp_path: P
     writing = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run([sys.executable, "-c", "import large"], cwd=repository.path, env=writing, check=True)
     assert (repository.path / "__pycache__").exists()
-    done = checks.check(repository, "--threshold", "100", "script.py", PYTHONDONTWRITEBYTECODE="1")
+    done = checks.check(repository, "--threshold", "100", "--budget", "5", "script.py", PYTHONDONTWRITEBYTECODE="1")
     assert (done.code, done.outcome) == (0, "pass"), done.ended.out
 
 
 # --- where it runs
 
 
-def test_a_detached_head_is_compared_too_and_a_subfolder_is_enough(checks: Checks, tmp_path: Path):
+def test_a_detached_head_is_compared_too_also_from_a_subfolder_and_through_a_link(checks: Checks, tmp_path: Path):
     repository = changed(tmp_path / "repo", {"jobs/script.py": FAST}, {"jobs/script.py": SLOW})
     repository.git("checkout", "--quiet", "--detach")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "link").symlink_to(repository.path)
+    script = str(tmp_path / "deep" / "link" / "jobs" / "script.py")
     before = repository.state
-    done = checks.check(repository.path / "jobs", *CERTAIN, "--warn-only", "script.py")
-    assert (done.code, done.outcome) == (0, "regression")
+    done = checks.check(repository.path / "jobs", *CERTAIN, "--warn-only", script)
+    assert (done.code, done.outcome) == (0, "regression"), done.ended.out
     assert repository.state == before
 
 
@@ -404,12 +407,12 @@ def test_without_git_runs_can_be_kept_and_compared_with(checks: Checks, tmp_path
     assert (ended.code, ended.clean) == (5, True)
     assert "--baseline FILE" in ended.err
     kept = tmp_path / "kept.json"
-    stored = ("--threshold", "100", "--budget", "2", "--baseline", str(kept), "script.py")
-    done = checks.check(folder, "--budget", "2", "--save", str(kept), "script.py")
+    stored = ("--threshold", "100", "--budget", "3", "--baseline", str(kept), "script.py")
+    done = checks.check(folder, "--budget", "3", "--save", str(kept), "script.py")
     assert done.code == 0
     done = checks.check(folder, *stored)
     assert (done.code, done.outcome) == (0, "pass"), done.ended.out
-    (folder / "script.py").write_text("import time\ntime.sleep(0.2)\n")
+    (folder / "script.py").write_text("import time\ntime.sleep(0.15)\n")
     done = checks.check(folder, *stored)
     assert (done.code, done.outcome) == (3, "regression"), done.ended.out
     doctored = json.loads(kept.read_text())

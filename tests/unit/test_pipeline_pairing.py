@@ -82,6 +82,14 @@ def test_a_script_too_long_for_the_budget_is_told_before_time_is_spent_and_what_
     assert len(timer.arms) == 2
 
 
+def test_first_runs_that_were_slow_for_once_do_not_end_it():
+    timer = FakeTimer(lambda _arm: 10.0 if len(timer.arms) <= 2 else 1.0)
+    assert pairing(timer).first_runs() == 2.0
+    timer = FakeTimer(lambda _arm: 10.0)
+    with pytest.raises(TooFewPairsError, match=r"would take 100 s"):
+        pairing(timer).first_runs()
+
+
 @pytest.mark.parametrize("arm", ["base", "head"])
 def test_a_run_that_fails_ends_it_and_says_which_arm(arm: str):
     timer = FakeTimer(lambda _arm: 0.5, failing=arm)
