@@ -181,14 +181,20 @@ def _scaling(evidence: Evidence, script: CheckedScript) -> Found | None:
     return None
 
 
-def _pool(evidence: Evidence, _script: CheckedScript) -> Found | None:
-    """How far today's workers are from the advised ones; what base has as well is no change."""
+def _pool(evidence: Evidence, script: CheckedScript) -> Found | None:
+    """How far today's workers are from the advised ones; what base has as well is no change.
+
+    Where a pool is flat in its workers, advice on equal arms may differ by a factor of two: workers that are the same
+    in both count only where base was within the limit.
+    """
+    rule = script.rules.pool
     for base, head in _same_sites(evidence):
         off = _off(head)
         if off is not None and head.current is not None and head.advised is not None:
             before = _off(base) or 1.0
             what = f"`{head.callee}` runs on {head.current}; advised: {head.advised}"
-            change = off if off > before else 0.0
+            was_far = base.current == head.current and rule is not None and before >= rule.threshold
+            change = off if off > before and not was_far else 0.0
             return Found(base=before, head=off, unit="x", what=what, change=change)
     return None
 

@@ -174,6 +174,12 @@ def test_scaling_whose_trials_overlap_is_not_sure():
     assert found.outcome == "unknown"
 
 
+def test_a_pool_that_nobody_changed_is_not_blamed_for_advice_that_differs_between_the_arms():
+    assert told("pool", SAME, pools=([pool(4, 30)], [pool(4, 60)])).outcome == "ok"
+    assert told("pool", SAME, pools=([pool(4, 4)], [pool(4, 60)])).outcome == "worse"
+    assert told("pool", SAME, pools=([pool(4, 10)], [pool(40, 10)])).outcome == "worse"
+
+
 def test_a_pool_set_far_from_the_advised_size_warns_and_one_that_was_so_before_does_not():
     new = told("pool", SAME, pools=([pool(4, 4)], [pool(64, 4)]))
     old = told("pool", SAME, pools=([pool(64, 4)], [pool(64, 4)]))
