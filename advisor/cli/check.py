@@ -104,16 +104,16 @@ def _file(name: str, what: str) -> Callable[[Callable[..., int]], Callable[..., 
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.argument("scripts", metavar="[SCRIPT]...", nargs=-1)
 def check(**given: Unpack[Given]) -> int:
-    r"""Check whether a change made scripts slower, side by side with the revision it is based on.
+    """Check whether a change made scripts slower, side by side with the revision it is based on.
 
     The base is laid out in a git worktree and both revisions run in turn, dozens of times, until the difference is
     known well enough or the budget is over. SCRIPT is a path or a name from the configuration; all configured ones
     without any.
 
     \b
-    Exit codes: 0 no regression, 2 usage, 3 regression, 5 inconclusive, not comparable or not measured,
-    130 interrupted. With --warn-only 0 for 3 and 5 as well.
-    """
+    Exit codes: 0 no regression, 2 usage, 3 regression, 5 inconclusive, not
+    comparable or not measured, 130 interrupted. With --warn-only 0 for 3 and 5.
+    """  # noqa: D301  # click takes the character, not its name, for "leave these lines as they are"
     given["scripts"] = (*given["scripts"], *(f"-m {module.strip()}" for module in given["module"]))
     if given["init"]:
         return _init(given)
