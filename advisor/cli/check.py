@@ -97,23 +97,23 @@ def _file(name: str, what: str) -> Callable[[Callable[..., int]], Callable[..., 
     "--github/--no-github", default=None,
     help=f"Print workflow commands and add to ${SUMMARY_VARIABLE}. [default: where ${COMMAND_VARIABLE} is true]",
 )  # fmt: skip
-@_file("--save", "Keep head's runs, to be compared with later on this machine.")
+@_file("--save", "Keep head's runs for --baseline, later on this machine; without --against, compare nothing now.")
 @_file("--baseline", "Compare with runs that --save kept, instead of with a revision.")
-@_file("--history", "Add the result to this file. [default: .advise/history.sqlite3 beside the configuration]")
+@_file("--history", "Add the result to this file. [default: the one that `advise history` shows]")
 @click.option("--no-history", is_flag=True, help="Do not add the result to a history.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.argument("scripts", metavar="[SCRIPT]...", nargs=-1)
 def check(**given: Unpack[Given]) -> int:
-    r"""Check whether a change made scripts slower, side by side with the revision it is based on.
+    """Check whether a change made scripts slower, side by side with the revision it is based on.
 
     The base is laid out in a git worktree and both revisions run in turn, dozens of times, until the difference is
     known well enough or the budget is over. SCRIPT is a path or a name from the configuration; all configured ones
     without any.
 
     \b
-    Exit codes: 0 no regression, 2 usage, 3 regression, 5 inconclusive, not comparable or not measured,
-    130 interrupted. With --warn-only 0 for 3 and 5 as well.
-    """
+    Exit codes: 0 no regression, 2 usage, 3 regression, 5 inconclusive, not
+    comparable or not measured, 130 interrupted. With --warn-only 0 for 3 and 5.
+    """  # noqa: D301  # click takes the character, not its name, for "leave these lines as they are"
     given["scripts"] = (*given["scripts"], *(f"-m {module.strip()}" for module in given["module"]))
     if given["init"]:
         return _init(given)
@@ -141,8 +141,9 @@ def _init(given: Given) -> int:
     from advisor.gate.starter import init  # noqa: PLC0415  # --help need not wait
 
     file = given["config"] or Path(PROJECT)
-    text = file.read_bytes().decode("utf-8") if file.exists() else None  # line ends stay as they are
-    files.write(file, init(text, given["scripts"]))
+    text = _text(file, newline="") if file.exists() else None  # line ends stay as they are
+    scripts = [_from_folder(script, file.resolve().parent) for script in given["scripts"]]
+    files.write(file, init(text, scripts, str(file)))
     output.put(f"Wrote [tool.advise.check] to {printable(str(file))}; `advise check` reads it.\n")
     return EXIT_ADVICE
 
@@ -169,9 +170,11 @@ def _plan(given: Given) -> tuple[CheckPlan, Path]:
     return plan, folder
 
 
-def _text(file: Path) -> str:
+def _text(file: Path, newline: str | None = None) -> str:
+    """The text of a file that the user gave. Raises ConfigError."""
     try:
-        return file.read_text(encoding="utf-8")
+        with file.open(encoding="utf-8", newline=newline) as opened:
+            return opened.read()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("it cannot be read", source=str(file), why=str(error), cure="name another") from error
 

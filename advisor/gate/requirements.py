@@ -58,7 +58,7 @@ def _requirements(name: str, text: str) -> Iterator[Requirement]:
         return
     for line in lines:
         try:
-            yield Requirement(re.split(r"(?:^|\s)#|\s--", line)[0].strip())
+            yield Requirement(re.split(r"(?:^|\s)#|\s--|\\$", line)[0].strip())
         except InvalidRequirement:
             continue  # an option, a path, an address, an empty line
 

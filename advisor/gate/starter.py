@@ -21,8 +21,8 @@ SECTION = """\
 # false-alarms = "1%"       # most false alarms wanted
 # warn-only = false         # true: report, never fail
 # share = []                # untracked files and folders that the base needs too, such as ["data/"]
-# shape = true              # look beyond seconds too: two observed runs and one advice of each revision
-# timeout = 120             # seconds after which a run is stopped; without it, never
+# shape = true              # look beyond seconds too: some observed runs more, and advice where they are parallel
+# timeout = 120             # seconds after which a run is stopped; without it, 20 times the first, at least 60
 
 # Each rule: a threshold, { threshold = "20%", level = "warning" }, or false to turn it off.
 [tool.advise.check.rules]
@@ -30,7 +30,7 @@ SECTION = """\
 # memory = "20%"            # peak memory
 # switches = "100%"         # context switches a run; from here down a warning
 # bound = "20%"             # points of wall time moved between computing and waiting
-# gil = "20%"               # points of the share that waits for or holds the GIL
+# gil = "20%"               # points of thread time that waits for the GIL
 # pickled = "20%"           # bytes pickled a task
 # scaling = "20%"           # loss of speed-up at the mix configured
 # pool = 2.0                # times away from the advised size

@@ -64,8 +64,8 @@ class Settings:
 
     `threshold` is the smallest change of seconds that counts, a share; it is also that of `rules.time`, where that is
     on. `budget_s` is what its pairs may take. `false_alarms` is the most false alarms wanted, a share. `shape` is
-    whether the rules beyond seconds are looked at, which takes two observed runs and one advice an arm. After
-    `timeout_s` a run is stopped (None: never).
+    whether the rules beyond seconds are looked at, which takes observed runs, and an advice an arm of what runs
+    in parallel. After `timeout_s` a run is stopped (None: after a limit that its first run sets).
     """
 
     threshold: float = DEFAULT_THRESHOLD

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -79,7 +80,7 @@ def check(options: CheckOptions, say: Say = lambda _text: None) -> CheckResult:
     find_scripts(options, repo)
     head, base = head_revision(repo), choose_base(repo, options.plan.against, os.environ)
     python = options.interpreter
-    with orderly_end(), temporary_folder() as folder, Timer() as timer:
+    with orderly_end(), temporary_folder(on_one_disk(repo)) as folder, Timer() as timer:
         say(f"base: {base.shown}, {base.why}")
         with laid_out(repo, base, folder, share=_shared(options, repo)) as tree:
             here = fingerprint(python, repo)
@@ -88,7 +89,7 @@ def check(options: CheckOptions, say: Say = lambda _text: None) -> CheckResult:
             arms = _arms(options, repo, tree, bytecode=folder / "bytecode")
             session = _Session(timer=timer, arms=arms, lacking=lacking, say=say)
             scripts = tuple(session.checked(script) for script in options.plan.scripts)
-            notes = (*tree.notes, *_notes(repo, declared, python))
+            notes = (*tree.notes, *_notes(repo, tree, declared, python))
     return CheckResult(
         advisor_version=metadata.version("advisor"), created=now_utc(), base=base, head=head,
         fingerprint=here, scripts=scripts, total_s=time.monotonic() - begin_s,
@@ -203,6 +204,19 @@ def find_scripts(options: CheckOptions, repo: Path | None) -> None:
                 )
 
 
+def on_one_disk(repo: Path) -> Path | None:
+    """The folder to lay base out in, None for the usual temporary one.
+
+    Where that is on another file system (memory, or a container's own beside a mounted checkout), what a script writes
+    beside itself would take longer in one arm: then it is the one that the repository lies in, if it may be written to.
+    """
+    usual, beside = Path(tempfile.gettempdir()), repo.parent
+    device = repo.stat().st_dev
+    if usual.stat().st_dev == device or beside.stat().st_dev != device or not os.access(beside, os.W_OK):
+        return None
+    return beside
+
+
 def _shared(options: CheckOptions, repo: Path) -> tuple[str, ...]:
     below = options.folder.resolve().relative_to(repo)
     return tuple((below / path).as_posix() + ("/" if path.endswith("/") else "") for path in options.plan.share)
@@ -243,8 +257,13 @@ def _writes_bytecode(repo: Path) -> bool:
     return os.access(repo, os.W_OK) and not any(os.environ.get(name) for name in BYTECODE_VARIABLES)
 
 
-def _notes(repo: Path, declared: tuple[str, ...], python: str) -> Iterator[str]:
+def _notes(repo: Path, tree: LaidOut, declared: tuple[str, ...], python: str) -> Iterator[str]:
     """What a reader must know to judge the result."""
+    if tree.base.stat().st_dev != repo.stat().st_dev:
+        yield (
+            f"base lies on another file system than head ({tree.base.parent.parent}): what a script reads and writes "
+            "beside itself may take longer in one; set TMPDIR to a folder on the repository's"
+        )
     if declared:
         yield (
             f"{', '.join(declared)} changed: both arms ran with the packages that are installed now, "

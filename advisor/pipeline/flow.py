@@ -82,10 +82,10 @@ def advise(options: AdviseOptions, progress: Progress) -> Advice:
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A folder that is gone afterwards; raises AdvisorError where none can be made."""
+def temporary_folder(within: Path | None = None) -> Iterator[Path]:
+    """A folder `within` another (None: the usual one) that is gone afterwards. Raises AdvisorError where none can."""
     try:
-        folder = tempfile.TemporaryDirectory(prefix="advise-", ignore_cleanup_errors=True)
+        folder = tempfile.TemporaryDirectory(prefix="advise-", dir=within, ignore_cleanup_errors=True)
     except OSError as error:
         cure = "free some space, or set TMPDIR to a folder you can write to"
         raise AdvisorError("no temporary file can be written", why=error.strerror or str(error), cure=cure) from error

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 FIRST_TIMEOUT_S = 600.0
 """After so long the first run of a script without a limit of its own is stopped."""
-BELIEVED_SHARE = 0.5
-"""First runs of both arms that take more of the budget are believed to be too long; less may be cold caches."""
 TIMEOUT_FACTOR = 20.0
 TIMEOUT_AT_LEAST_S = 60.0
 """Later runs are stopped after so many times the first one, at least this."""
@@ -66,21 +64,22 @@ class Pairing:
     def first_runs(self) -> float:
         """One run an arm that is thrown away: it fills caches and shows whether the script works; seconds of both.
 
-        Where they say that the budget cannot hold enough, they are believed at once only if it is far from it: caches
-        are full the second time. Raises RunFailedError and TooFewPairsError.
+        Where the budget holds these but not enough of them there is another one each: a first run from a cold disk, or
+        one that writes byte code, may take many times as long as the next.
+        Raises RunFailedError, and TooFewPairsError where the budget cannot hold enough.
         """
         self.timeout_s = self.script.timeout_s or FIRST_TIMEOUT_S
-        taken_s = self._warmed("first")
+        taken_s = self._both("first")
         if self.script.timeout_s is None:
             self.timeout_s = max(TIMEOUT_AT_LEAST_S, TIMEOUT_FACTOR * taken_s)
-        if self.script.budget_s / LEAST_PAIRS < taken_s <= self.script.budget_s * BELIEVED_SHARE:
-            taken_s = self._warmed("second")
+        if taken_s <= self.script.budget_s < LEAST_PAIRS * taken_s:
+            taken_s = self._both("second")
         if LEAST_PAIRS * taken_s > self.script.budget_s:
             raise TooFewPairsError(LEAST_PAIRS * taken_s, self.script.budget_s)
         return taken_s
 
-    def _warmed(self, which: str) -> float:
-        """Seconds of a run of each arm."""
+    def _both(self, which: str) -> float:
+        """A run of each arm; seconds of both."""
         taken_s = 0.0
         for arm in self.commands:
             self.say(f"{which} run of {arm}")

@@ -81,6 +81,8 @@ def _observed(script: CheckedScript, tree: ArmTree) -> Profile:
         observation = observe(tree.target(script), Seekable(descriptor))
     finally:
         os.close(descriptor)
+    if observation.exit.interrupted:
+        raise KeyboardInterrupt  # the run took it for its own; whoever sent it wants the check to end
     if observation.exit.failed:
         raise ObserveError(f"it failed with exit code {observation.exit.code} where it was observed")
     return profile_of(observation, tree.named)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 from advisor.analyse.statistics import DRIFT
@@ -26,7 +26,7 @@ from advisor.revision.environment import fingerprint
 from advisor.revision.repository import find_repository, head_revision
 
 if TYPE_CHECKING:
-    from advisor.model.baseline import Baseline
+    from advisor.model.baseline import Baseline, StoredScript
     from advisor.model.checkplan import CheckedScript
 
 RUNS = 40
@@ -94,6 +94,8 @@ def _checked(
     if differences:
         return replace(blank, outcome="not-comparable", reason="; ".join(differences))
     stored = baseline.of(script.name) if baseline is not None else None
+    if stored is not None and (stored.program, stored.argv) != (script.shown, script.argv):
+        return replace(blank, outcome="not-comparable", reason=_otherwise(stored, script))
     begin_s = time.monotonic()
     try:
         runs = alone.runs(script, len(stored.runs) if stored is not None else RUNS)
@@ -106,6 +108,11 @@ def _checked(
     return _compared(script, blank, Pairs(base=stored.runs[: len(runs)], head=runs))
 
 
+def _otherwise(stored: StoredScript, script: CheckedScript) -> str:
+    then, now = shlex.join((stored.program, *stored.argv)), shlex.join((script.shown, *script.argv))
+    return f"another command: {then} then, {now} now"
+
+
 def _compared(script: CheckedScript, blank: ScriptCheck, pairs: Pairs) -> ScriptCheck:
     if len(pairs) < LEAST_PAIRS:
         return replace(blank, outcome="inconclusive", reason=f"{len(pairs)} runs are too few, {LEAST_PAIRS} are needed")
@@ -116,7 +123,7 @@ def _compared(script: CheckedScript, blank: ScriptCheck, pairs: Pairs) -> Script
     evidence = Evidence(pairs=pairs, base=Shape(), head=Shape())
     rules = (*([time_result] if time_result is not None else []), *broken_rules(script, evidence))
     outcome = outcome_of(rules)
-    slower = median(head) >= median(base)
+    slower = decision.comparison.ratio.value >= 1
     return replace(
         blank, outcome=outcome, threshold=script.threshold,
         reason=reason(script, outcome, rules, pairs=len(pairs), spent_s=blank.spent_s), pairs=pairs, alone=(),

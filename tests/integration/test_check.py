@@ -416,6 +416,12 @@ def test_without_git_runs_can_be_kept_and_compared_with(checks: Checks, tmp_path
     done = checks.check(folder, *stored)
     assert (done.code, done.outcome) == (3, "regression"), done.ended.out
     doctored = json.loads(kept.read_text())
+    doctored["scripts"][0]["argv"] = ["--small"]
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(doctored))
+    done = checks.check(folder, "--baseline", str(other), "script.py")
+    assert (done.code, done.outcome) == (5, "not-comparable")
+    assert done.script("script.py")["reason"] == "another command: script.py --small then, script.py now"
     doctored["fingerprint"]["python"] = "CPython 2.7.18"
     kept.write_text(json.dumps(doctored))
     done = checks.check(folder, "--baseline", str(kept), "script.py")
@@ -451,6 +457,16 @@ def test_init_writes_what_a_check_reads(checks: Checks, tmp_path: Path):
     assert checks.run("--init", "script.py", cwd=repository.path).code == 0
     assert (repository.path / "pyproject.toml").read_text().startswith("[project]\n")
     all_slower(checks, repository)
+
+
+def test_init_writes_paths_as_seen_from_the_file_it_writes_to(checks: Checks, tmp_path: Path):
+    file, below = tmp_path / "pyproject.toml", tmp_path / "jobs"
+    below.mkdir()
+    assert checks.run("--init", "--config", "../pyproject.toml", "report.py", cwd=below).code == 0
+    assert 'path = "jobs/report.py"' in file.read_text()
+    file.write_bytes(b"name = '\xe9'\n")
+    ended = checks.run("--init", "--config", "../pyproject.toml", "report.py", cwd=below)
+    assert (ended.code, "cannot be read" in ended.err) == (2, True)
 
 
 def test_two_checks_at_once_both_end_well(checks: Checks, tmp_path: Path):

@@ -50,6 +50,9 @@ with open("pids", "w") as file:
     file.write(" ".join(str(each.pid) for each in left))
 time.sleep(0.2)
 """
+ASLEEP = "import time\ntime.sleep(0.6)\n"
+AFTER_S = {LEAVING: 0.5, ASLEEP: 0.9, POOL: 4.0}
+"""When the step that was announced is under way: ASLEEP runs then, and Ctrl-C is its own at first."""
 
 
 @pytest.fixture
@@ -105,15 +108,19 @@ def test_an_observed_run_ends_what_the_script_leaves_running(tmp_path: Path, env
 
 @pytest.mark.parametrize(
     ("number", "script", "step"),
-    [(signal.SIGINT, LEAVING, "observing head"), (signal.SIGTERM, POOL, "advice on base")],
-    ids=["observing", "advice"],
+    [
+        (signal.SIGINT, LEAVING, "observing head"),
+        (signal.SIGINT, ASLEEP, "observing head"),
+        (signal.SIGTERM, POOL, "advice on base"),
+    ],
+    ids=["observing", "in an observed run", "advice"],
 )
 def test_a_check_ended_while_it_looks_at_the_shape_leaves_nothing(
     checks: Checks, tmp_path: Path, number: signal.Signals, script: str, step: str
 ) -> None:
     repository = changed(tmp_path / "repo", {"script.py": script, ".gitignore": "pids\n"}, {"other.txt": ""})
     options = ("--threshold", "100", "--budget", "7", "script.py")
-    ended = checks.stop(number, repository, step, *options, quick=False, after_s=4.0 if script == POOL else 0.5)
+    ended = checks.stop(number, repository, step, *options, quick=False, after_s=AFTER_S[script])
     assert ended.code == 128 + number
     assert ended.clean, (ended.processes, ended.files, ended.err)
     assert repository.git("worktree", "list").count("\n") == 0

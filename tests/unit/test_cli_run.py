@@ -234,7 +234,12 @@ def test_any_encoding_of_standard_output_will_do(fake: FakePipeline, monkeypatch
     assert b"onerror" in buffer.getvalue()
 
 
-@pytest.mark.parametrize("argv", [["-h"], ["--help"], ["doctor", "-h"], ["explain", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "argv",
+    [["-h"], ["--help"], ["doctor", "-h"], ["check", "-h"], ["history", "-h"], ["explain", "--help"], ["--version"]],
+)
 def test_help_and_version_exit_0_on_standard_output(argv: list[str], capsys: pytest.CaptureFixture[str]):
     assert main(argv) == 0
-    assert "advise" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "advise" in shown
+    assert "\\b" not in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 from itertools import pairwise
 
@@ -85,6 +86,17 @@ def test_the_interval_holds_the_ratio_and_narrows_with_more_pairs():
     wide, narrow = (compare_undisturbed(*noisy.pairs(7, count, 0.1)) for count in (10, 56))
     assert narrow.ratio.low < 1.1 < narrow.ratio.high
     assert narrow.half_width < wide.half_width
+
+
+def test_many_pairs_of_a_short_script_are_compared_in_little_memory():
+    base, head = noisy.pairs(5, 600, 0.1)
+    tracemalloc.start()
+    found = compare_typical(base, head)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.ratio.low < 1.1 < found.ratio.high
+    assert found.half_width < 0.05
+    assert peak_bytes < 50e6
 
 
 def test_swapping_the_arms_turns_the_ratio_round():

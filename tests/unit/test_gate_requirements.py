@@ -14,6 +14,7 @@ from advisor.gate.requirements import unmet
     ("file", "text", "said"),
     [
         ("requirements.txt", "numpy==1.26.4\n", "base asks for numpy==1.26.4 in requirements.txt, 2.1.0 is installed"),
+        ("requirements.txt", "numpy==1.26.4 \\\n    --hash=sha256:00 \\\n    --hash=sha256:01\n", "numpy==1.26.4 in"),
         ("requirements/base.txt", "numpy<2 # for tables\n", "numpy<2 in requirements/base.txt, 2.1.0 is installed"),
         ("pyproject.toml", '[project]\ndependencies = ["requests<2.30"]\n', "requests<2.30"),
         ("pyproject.toml", '[project]\nrequires-python = "<3.11"\n', "another Python: base asks for <3.11"),

@@ -155,12 +155,13 @@ def test_a_line_break_in_the_folders_name_sets_no_further_output(job: Job):
     assert job.outputs["outcome"] == "pass"
 
 
-def test_no_result_is_never_taken_for_a_pass(job: Job):
+def test_no_result_is_never_taken_for_a_pass(job: Job, capfd: pytest.CaptureFixture[str]):
     stale = job.work / "advise-reports" / "check.json"
     stale.parent.mkdir()
     stale.write_text(json.dumps({"outcome": "pass"}), encoding="utf-8")
     job.run(code=5, outcome="")
     assert job.outputs["outcome"] == "could-not-measure"
+    assert "::warning title=advise check::nothing was compared (exit code 5)" in capfd.readouterr().out
 
 
 def test_a_missing_interpreter_is_a_fault_of_use(job: Job):
