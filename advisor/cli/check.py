@@ -17,6 +17,7 @@ from advisor.cli.run import REPORTS
 from advisor.errors import (
     EXIT_ADVICE,
     EXIT_INCONCLUSIVE,
+    EXIT_INTERRUPTED,
     EXIT_REGRESSION,
     AdvisorError,
     ConfigError,
@@ -131,6 +132,8 @@ def check(**given: Unpack[Given]) -> int:
 
 def exit_code(result: CheckResult) -> int:
     """The exit code that `--help` tells: a regression counts before what could not be told; warnings never do."""
+    if result.interrupted:
+        return EXIT_INTERRUPTED
     counted: set[Outcome] = {script.outcome for script in result.scripts if not (script.new or script.warn_only)}
     if result.warn_only or counted <= {"pass", "improvement"}:
         return EXIT_ADVICE
@@ -206,6 +209,8 @@ def _checked(given: Given, plan: CheckPlan, folder: Path) -> CheckResult:
     from advisor.pipeline.stored import check_stored  # noqa: PLC0415  # as above
     from advisor.report.check.baseline import parse  # noqa: PLC0415  # as above
 
+    if given["baseline"] is not None and given["against"] is not None:
+        raise click.UsageError("--baseline and --against name two bases", click.get_current_context(silent=True))
     options = CheckOptions(plan=plan, folder=folder, python=given["python"])
     say = _silent if given["quiet"] else _say
     file = given["baseline"]

@@ -16,6 +16,8 @@ from advisor.model.trial import WorkerMix
 
 CHANCE = 0.005
 """Chance below which figures of pairs differ: five pairs without an overlap just reach it (1/252)."""
+LEAST_APART = 5
+"""Figures an arm that must not overlap where there are only few of them, for the same reason."""
 LEAST_MEMORY_BYTES = 5 << 20
 """Growth of memory that nobody needs to hear of: allocators round by as much."""
 LEAST_SWITCHES_PER_S = 200.0
@@ -91,8 +93,9 @@ def _memory(evidence: Evidence, _script: CheckedScript) -> Found | None:
         base, head = ([float(each.peak_pss_bytes) for each in arm] for arm in profiles)
         what = f"all processes together peak at {_size(median(head))}, {_size(median(base))} before"
         grown = median(head) - median(base)
-        sure = min(head) > max(base) if grown > 0 else max(head) < min(base)
+        apart = min(head) > max(base) if grown > 0 else max(head) < min(base)
         ratio, samples = None, min(len(base), len(head))
+        sure = apart and samples >= LEAST_APART
     else:
         compared = _compared(evidence.pairs, lambda run: float(run.peak_rss_bytes))
         if compared is None:

@@ -49,7 +49,7 @@ class Pairs:
 class SelfTest:
     """An A/A check: runs of one revision compared with runs of the same one, taken in turn within this check.
 
-    `ratio` compares base with itself. Of `splits` ways to deal the runs of one arm to two, `alarms` would have been
+    `ratio` compares base with itself. Of `splits` stretches of one arm's runs, dealt to two in turn, `alarms` were
     called a regression or an improvement by the rule in use, `bare_alarms` by the bare ratio of the two means.
     """
 

@@ -89,6 +89,10 @@ class Launched:
         self._close_gate()
         self._close_report()
 
+    def stop(self) -> None:
+        """End the script and what it started at once, from another thread while `wait` waits for it."""
+        self._send(signal.SIGKILL)
+
     def wait_until_ready(self, timeout_s: float = _READY_TIMEOUT_S) -> None:
         """Wait for the interpreter to come up. Raises ObserveError where it does not."""
         deadline = time.monotonic() + timeout_s

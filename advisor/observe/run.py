@@ -37,14 +37,15 @@ def observe(
     *,
     watch_factory: Callable[..., Watch] = Watch,
     progress: Progress | None = None,
+    timeout_s: float | None = None,
 ) -> Observation:
     """Run `target` once, undisturbed, and return what was seen of it.
 
     Its output goes to ours and its input comes from `stdin`. `progress` is called with the seconds since the script's
-    start, a few times a second, from another thread. Whatever happens, the recorders, the script and the temporary
-    folder are gone afterwards. Raises ObserveError where the script cannot be started or seen; an unsuccessful
-    script is no error (`Observation.exit`). What a script leaves running lives on, but for one whose environment has a
-    mark of ours.
+    start, a few times a second, from another thread. After `timeout_s` it is killed (None: never). Whatever happens,
+    the recorders, the script and the temporary folder are gone afterwards. Raises ObserveError where the script cannot
+    be started or seen; an unsuccessful script is no error (`Observation.exit`). What a script leaves running lives on,
+    but for one whose environment has a mark of ours.
     """
     interpreter = probe(target.python)
     own = OwnCode(target.roots, interpreter.library_folders)
@@ -55,7 +56,8 @@ def observe(
             watch = watch_factory(launched.pid, folder, own=own.is_own, cwd=target.place.cwd, gil=interpreter.gil)
             try:
                 watch.attach()
-                return _watched_run(target, launched, watch, folder / _SAMPLES, progress)
+                with _limited(launched, timeout_s):
+                    return _watched_run(target, launched, watch, folder / _SAMPLES, progress)
             finally:
                 watch.abandon()
         finally:
@@ -83,6 +85,22 @@ def _watched_run(
             cure="free some space, or set TMPDIR to a folder that has some",
         )
     return observation
+
+
+@contextmanager
+def _limited(launched: Launched, timeout_s: float | None) -> Iterator[None]:
+    """Stop the script once the block has taken `timeout_s`."""
+    if timeout_s is None:
+        yield
+        return
+    timer = threading.Timer(timeout_s, launched.stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 @contextmanager

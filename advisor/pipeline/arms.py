@@ -54,7 +54,8 @@ class ArmTree:
 
     def command(self, script: CheckedScript) -> Command:
         """How the script is run plainly."""
-        program = (script.path,) if script.path is not None else ("-m", str(script.module))
+        dashed = "./" if script.path is not None and script.path.startswith("-") else ""
+        program = (dashed + script.path,) if script.path is not None else ("-m", str(script.module))
         return Command(
             argv=(self.python, *program, *script.argv), cwd=str(self.cwd), environment=self.environment,
             stdin=self.stdin(script),
@@ -71,6 +72,16 @@ class ArmTree:
     def stdin(self, script: CheckedScript) -> str:
         """The file given as standard input: of this arm's own tree."""
         return os.devnull if script.stdin is None else str(self.cwd / script.stdin)
+
+    def holds(self, file: str) -> bool:
+        """True where a file as a frame names it lies in this arm's tree, and in no library or environment there."""
+        real = os.path.realpath(file)
+        folders = (*self.libraries, *(str(self.tree.resolve() / name) for name in (".venv", "venv")))
+        return (
+            not file.startswith("<")
+            and real.startswith(str(self.tree.resolve()) + os.sep)
+            and not any(real.startswith(folder + os.sep) for folder in folders)
+        )
 
     def named(self, file: str) -> str:
         """A file as both arms call it: relative to the tree, or to the folder of the library it belongs to."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -73,7 +73,8 @@ def check(options: CheckOptions, say: Say = lambda _text: None) -> CheckResult:
 
     The result is kept whole: what cannot be measured is an outcome, no error. Raises RevisionError where there is no
     base at all, ConfigError where a script is not there, and AdvisorError for an interpreter that cannot be used.
-    SIGTERM and SIGHUP leave by SystemExit, Ctrl-C by KeyboardInterrupt; no process, worktree or file stays.
+    Ctrl-C ends it with the scripts that were checked by then, by KeyboardInterrupt where there are none; SIGTERM and
+    SIGHUP leave by SystemExit. No process, worktree or file stays.
     """
     begin_s = time.monotonic()
     repo = find_repository(options.folder)
@@ -88,12 +89,12 @@ def check(options: CheckOptions, say: Say = lambda _text: None) -> CheckResult:
             lacking = unmet({path: _text(tree.base / path) for path in declared}, here)
             arms = _arms(options, repo, tree, bytecode=folder / "bytecode")
             session = _Session(timer=timer, arms=arms, lacking=lacking, say=say)
-            scripts = tuple(session.checked(script) for script in options.plan.scripts)
+            scripts, interrupted = session.all_checked(options.plan.scripts)
             notes = (*tree.notes, *_notes(repo, tree, declared, python))
     return CheckResult(
         advisor_version=metadata.version("advisor"), created=now_utc(), base=base, head=head,
         fingerprint=here, scripts=scripts, total_s=time.monotonic() - begin_s,
-        warn_only=options.plan.warn_only, notes=notes,
+        warn_only=options.plan.warn_only, interrupted=interrupted, notes=notes,
     )  # fmt: skip
 
 
@@ -110,6 +111,18 @@ class _Session:
     arms: Mapping[Arm, ArmTree]
     lacking: tuple[str, ...]
     say: Say
+
+    def all_checked(self, scripts: Sequence[CheckedScript]) -> tuple[tuple[ScriptCheck, ...], bool]:
+        """Every script's check, and whether Ctrl-C kept some from it. Raises KeyboardInterrupt where it kept all."""
+        done: list[ScriptCheck] = []
+        try:
+            for script in scripts:
+                done.append(self.checked(script))  # noqa: PERF401  # what is done by Ctrl-C is to be kept
+        except KeyboardInterrupt:
+            if not done:
+                raise
+            return tuple(done), True
+        return tuple(done), False
 
     def checked(self, script: CheckedScript) -> ScriptCheck:
         """One script's check; what cannot be measured says why."""

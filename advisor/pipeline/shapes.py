@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import advisor
 from advisor.analyse.profile import profile_of
-from advisor.errors import ObserveError
+from advisor.errors import AdvisorError, ObserveError
 from advisor.gate.pairs import order
 from advisor.model.check import Arm, Pairs
 from advisor.model.shape import Profile, Shape, SitePool
@@ -35,12 +35,30 @@ SEEN_S = 4.0
 """Observed time an arm: 400 samples, so that a function's share of 10% is known to 3 points."""
 LEAST_PROFILES = 2
 MOST_PROFILES = 6
+FAMILY_PROFILES = 5
+"""The memory of several processes is sampled while they are observed: five profiles an arm show a difference to be more
+than chance (1/252), two that do not overlap are chance one time in six."""
+OBSERVED_TIMEOUT_FACTOR = 20.0
+OBSERVED_TIMEOUT_AT_LEAST_S = 60.0
+"""An observed run is stopped after so many times an undisturbed one, at least this."""
 TRIALS_S = 10.0
 """Budget of the trials of each arm's advice."""
 ADVICE_TIMEOUT_FACTOR = 30.0
 ADVICE_TIMEOUT_AT_LEAST_S = 120.0
 
 Shapes = dict[Arm, Shape]
+
+
+class StrayedError(AdvisorError):
+    """Base ran code of head, which a path that the script itself adds can lead to: nothing was compared."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"base ran head's code, {file}: both arms would be head; give the script paths relative to its own"
+        )
+        self.file = file
+
+
 _START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from advisor.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
@@ -48,7 +66,9 @@ def shapes(script: CheckedScript, arms: Mapping[Arm, ArmTree], pairs: Pairs, say
     """Both arms' shapes, and notes on what could not be had."""
     seconds = median(run.wall_s for run in (*pairs.base, *pairs.head))
     notes: list[str] = []
-    profiles = _profiles(script, arms, min(MOST_PROFILES, max(LEAST_PROFILES, ceil(SEEN_S / seconds))), say, notes)
+    count = min(MOST_PROFILES, max(LEAST_PROFILES, ceil(SEEN_S / seconds)))
+    limit_s = script.timeout_s or max(OBSERVED_TIMEOUT_AT_LEAST_S, OBSERVED_TIMEOUT_FACTOR * seconds)
+    profiles = _profiles(script, arms, count, limit_s, say, notes)
     pools: dict[Arm, tuple[SitePool, ...]] = {"base": (), "head": ()}
     if script.mix is not None or any(_parallel(each) for arm in profiles.values() for each in arm):
         for arm, tree in arms.items():
@@ -57,34 +77,40 @@ def shapes(script: CheckedScript, arms: Mapping[Arm, ArmTree], pairs: Pairs, say
     return {arm: Shape(profiles=tuple(profiles[arm]), pools=pools[arm]) for arm in arms}, notes
 
 
-def _profiles(
-    script: CheckedScript, arms: Mapping[Arm, ArmTree], count: int, say: Say, notes: list[str]
+def _profiles(  # noqa: PLR0913, PLR0917  # what a run is, how many of it, and whom to tell
+    script: CheckedScript, arms: Mapping[Arm, ArmTree], count: int, limit_s: float, say: Say, notes: list[str]
 ) -> dict[Arm, list[Profile]]:
-    """`count` observed runs an arm, in the order of pairs."""
+    """`count` observed runs an arm, more where there are several processes, in the order of pairs."""
     found: dict[Arm, list[Profile]] = {"base": [], "head": []}
     for arm in order():
         if len(found[arm]) < count:
             say(f"observing {arm}, {len(found[arm]) + 1} of {count}")
             try:
-                found[arm].append(_observed(script, arms[arm]))
+                found[arm].append(_observed(script, arms[arm], limit_s, other=arms["head"] if arm == "base" else None))
             except ObserveError as error:
                 notes.append(f"{arm} could not be observed, so that nothing is said of its shape: {error.what}")
                 return {"base": [], "head": []}
+            count = max(count, FAMILY_PROFILES if found[arm][-1].processes > 1 else 0)
         if all(len(each) == count for each in found.values()):
             return found
     raise AssertionError("the order has no end")
 
 
-def _observed(script: CheckedScript, tree: ArmTree) -> Profile:
+def _observed(script: CheckedScript, tree: ArmTree, limit_s: float, *, other: ArmTree | None) -> Profile:
+    """One observed run. Raises ObserveError, and StrayedError where it ran code of `other`."""
     descriptor = os.open(tree.stdin(script), os.O_RDONLY)
     try:
-        observation = observe(tree.target(script), Seekable(descriptor))
+        observation = observe(tree.target(script), Seekable(descriptor), timeout_s=limit_s)
     finally:
         os.close(descriptor)
     if observation.exit.interrupted:
         raise KeyboardInterrupt  # the run took it for its own; whoever sent it wants the check to end
     if observation.exit.failed:
         raise ObserveError(f"it failed with exit code {observation.exit.code} where it was observed")
+    files = {frame.file for stack in observation.stacks for frame in stack}
+    strayed = next((file for file in sorted(files) if other is not None and other.holds(file)), None)
+    if strayed is not None:
+        raise StrayedError(strayed)
     return profile_of(observation, tree.named)
 
 

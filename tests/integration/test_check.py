@@ -493,3 +493,13 @@ def test_a_check_ended_in_the_middle_leaves_nothing(checks: Checks, tmp_path: Pa
         assert checks.check(repository, "quick.py").outcome == "could-not-measure"
     assert list(checks.temporary.iterdir()) == []
     assert repository.state == before
+
+
+def test_a_base_that_runs_heads_code_is_not_measured(checks: Checks, tmp_path: Path) -> None:
+    """By a path of its own making; no installed package tells of it."""
+    source = f"import sys\nsys.path.insert(0, {str(tmp_path / 'repo' / 'lib')!r})\nimport work\nwork.work()\n"
+    work = "import time\ndef work():\n    time.sleep(0.4)\n"
+    repository = changed(tmp_path / "repo", {"script.py": source, "lib/work.py": work}, {"lib/work.py": work + "#\n"})
+    done = checks.check(repository, "script.py", "--threshold", "30", quick=False)
+    assert (done.code, done.outcome) == (5, "could-not-measure"), done.ended.out
+    assert "base ran head's code" in done.ended.out

@@ -93,6 +93,14 @@ def test_watch_that_fails_ends_the_script(target: Target):
         observe(target, keep_stdin(), watch_factory=Broken)
 
 
+def test_a_script_that_hangs_is_stopped_at_its_limit(target: Target):
+    script = Path(str(target.script))
+    script.write_text("import time\ntime.sleep(60)\n")
+    observation = observe(target, keep_stdin(), timeout_s=1.5)
+    assert (observation.exit.code, observation.exit.error) == (137, "killed by SIGKILL")
+    assert 1.0 < observation.wall_s < 30.0
+
+
 def test_interpreter_that_does_not_come_up(target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "sitecustomize.py").write_text("import os, sys\nif len(sys.orig_argv) > 3: os._exit(7)\n")
     monkeypatch.setitem(os.environ, "PYTHONPATH", str(tmp_path))

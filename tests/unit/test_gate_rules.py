@@ -89,12 +89,18 @@ def test_memory_that_jumps_in_one_run_of_five_is_not_sure():
 
 
 def test_of_several_processes_all_memory_together_counts():
-    base = [profile(pss=100 * MB, processes=3), profile(pss=101 * MB, processes=3)]
-    head = [profile(pss=200 * MB, processes=6), profile(pss=202 * MB, processes=6)]
+    base, head = ([profile(pss=(most + at) * MB, processes=3) for at in range(5)] for most in (100, 200))
     found = told("memory", SAME, base, head)
     assert found is not None
     assert found.outcome == "worse"
     assert "all processes together" in found.message
+
+
+def test_memory_of_several_processes_in_two_profiles_an_arm_is_not_sure():
+    base, head = ([profile(pss=(most + at) * MB, processes=3) for at in range(2)] for most in (100, 200))
+    found = told("memory", SAME, base, head)
+    assert found is not None
+    assert found.outcome == "unknown"
 
 
 def test_many_more_switches_warn_and_few_do_not_matter():

@@ -121,7 +121,7 @@ def self_test(tested: SelfTest, threshold: float) -> str:
     return (
         f"{text}; the rule calls {words.percent(tested.false_alarm_rate)} of equal arms different, a bare "
         f"{words.percent(threshold)} limit {words.percent(tested.bare_alarm_rate)} "
-        f"({words.plural(tested.splits, 'way')} to deal equal runs to two arms)."
+        f"({words.plural(tested.splits, 'stretch', 'stretches')} of one arm's runs, dealt to two in turn)."
     )
 
 
