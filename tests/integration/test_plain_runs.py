@@ -131,7 +131,7 @@ def test_nothing_stays_where_the_host_is_killed(tmp_path: Path) -> None:
     )
     process = subprocess.Popen([sys.executable, str(host)])
     pid = tmp_path / "pid"
-    until(lambda: pid.exists() and pid.read_text() != "")
+    assert until(lambda: pid.exists() and pid.read_text() != "")
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert gone(int(pid.read_text()))
@@ -139,7 +139,10 @@ def test_nothing_stays_where_the_host_is_killed(tmp_path: Path) -> None:
 
 def gone(pid: int) -> bool:
     def ended() -> bool:
-        return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
 
     return until(ended)
 
