@@ -51,14 +51,15 @@ def main() -> None:
     parser.add_argument("what", choices=("collect", "judge"))
     parser.add_argument("file", type=Path)
     parser.add_argument("--minutes", type=float, default=90.0)
+    parser.add_argument("--slower", type=float, nargs="+", default=TURNS, help="how much slower head is, in turn")
     given = parser.parse_args()
     if given.what == "collect":
-        collect(given.file, given.minutes)
+        collect(given.file, given.minutes, given.slower)
     else:
         print(table([json.loads(line) for line in given.file.read_text().splitlines()]))
 
 
-def collect(file: Path, minutes: float) -> None:
+def collect(file: Path, minutes: float, turns: Sequence[float]) -> None:
     """Make checks until the time is over, one line each; what is in the file stays."""
     end_s = time.monotonic() + 60 * minutes
     with Timer() as timer, tempfile.TemporaryDirectory() as name, file.open("a") as kept:
@@ -72,11 +73,11 @@ def collect(file: Path, minutes: float) -> None:
             return run.wall_s
 
         per_turn_s = median(run_s(2_000_000) for _ in range(9)) / 2_000_000
-        for slower in itertools.cycle(TURNS):
+        for slower in itertools.cycle(turns):
             if time.monotonic() > end_s:
                 return
-            turns = round(SCRIPT_S / per_turn_s)
-            base, head = check(lambda arm, n=turns, by=slower: run_s(round(n * (1 + by)) if arm == "head" else n))
+            work = round(SCRIPT_S / per_turn_s)
+            base, head = check(lambda arm, n=work, by=slower: run_s(round(n * (1 + by)) if arm == "head" else n))
             kept.write(json.dumps({"slower": slower, "load": os.getloadavg()[0], "base": base, "head": head}) + "\n")
             kept.flush()
 
@@ -106,7 +107,8 @@ def table(checks: Sequence[dict[str, object]]) -> str:
     for name, rule in RULES.items():
         said = [(check["slower"], rule(check, checks)) for check in checks]
         rows.append((name, *(_share(said, slower, outcomes) for slower, outcomes in COLUMNS.values())))
-    pairs = {slower: median(len(c["base"]) for c in checks if c["slower"] == slower) for slower in sorted(set(TURNS))}
+    kinds = sorted({check["slower"] for check in checks})
+    pairs = {slower: median(len(c["base"]) for c in checks if c["slower"] == slower) for slower in kinds}
     head = f"{len(checks)} checks; median pairs: " + ", ".join(f"{k:.0%} slower {v:.0f}" for k, v in pairs.items())
     return head + "\n\n" + tabulate(rows, ("rule", *COLUMNS), "simple")
 
