@@ -178,6 +178,9 @@ def test_a_pool_of_threads_becomes_one_of_processes_that_takes_tasks_in_chunks(t
         ("with ThreadPoolExecutor(64) as pool:\n        pool.map(work, range(5))", threads(64), hybrid(2, 4)),
         ("with ThreadPoolExecutor(64) as pool:\n        pool.submit(work, 5)", threads(64), processes(2, chunk=4)),
         ("pool = made()\n    pool.map(work, range(5))", threads(64), threads(2)),
+        ("with ThreadPoolExecutor(4, **{}) as pool:\n        pool.map(work, range(5))", threads(4), threads(2)),
+        ("with ThreadPoolExecutor(*[4]) as pool:\n        pool.map(work, range(5))", threads(4), threads(2)),
+        ("with ThreadPool(4) as pool:\n        pool.map(work, range(5), 2)", threads(4), processes(2, chunk=4)),
     ],
 )  # fmt: skip
 def test_a_pool_that_cannot_be_changed_in_one_place_is_left_alone(
@@ -212,6 +215,10 @@ asyncio.run(main())
         ("y = work(x)\n    return y", "y = await asyncio.to_thread(work, x)"),
         ("return work(x) + 1", "return (await asyncio.to_thread(work, x)) + 1"),
         ("return [work(y) for y in (x, 1)]", "[(await asyncio.to_thread(work, y)) for y in (x, 1)]"),
+        (
+            "out = []\n    for y in (x, 1):\n        out.append(work(y))\n    return out",
+            "out.append((await asyncio.to_thread(work, y)))",
+        ),
     ],
 )
 def test_a_call_that_holds_up_an_event_loop_is_awaited_from_a_thread(body: str, wanted: str, tmp_path: Path):
@@ -244,7 +251,14 @@ def test_more_threads_than_the_event_loop_has_are_asked_for(tmp_path: Path):
     assert "set_default_executor(ThreadPoolExecutor(48))" in found.snippet
 
 
-@pytest.mark.parametrize("body", ["if work(x): return 1", "self.t += work(x)", "self.t = self.t + work(x)"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if work(x): return 1", "self.t += work(x)", "self.t = self.t + work(x)", "self.t = work(self.t)",
+        "n = self.t\n    got = work(x)\n    self.t = n + got", "n = t['n']\n    got = work(n)\n    t['n'] = got",
+        "if x in seen: return 1\n    got = work(x)\n    seen.add(x)\n    return got",
+    ],
+)  # fmt: skip
 def test_a_call_in_the_middle_of_something_is_left_to_its_author(body: str, tmp_path: Path):
     file = script(tmp_path, LOOPED.format(body))
     assert change(call_site(file, loop_calls=5), threads(4)) is None
