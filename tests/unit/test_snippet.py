@@ -69,6 +69,10 @@ def test_more_tasks_than_a_pool_should_hold_are_only_handed_over_in_chunks(tmp_p
     assert change(site, threads(4, chunk=1000)) is not None
 
 
+def test_a_change_that_holds_more_data_than_code_is_not_written(tmp_path: Path):
+    assert change(call_site(script(tmp_path, LOOP.replace("range(9)", str([1] * 5_000))))) is None
+
+
 def test_nothing_is_written_where_the_source_is_gone(tmp_path: Path):
     file = script(tmp_path, LOOP)
     site = call_site(file)

@@ -163,7 +163,8 @@ def test_calls_on_processes_give_the_same(mix: WorkerMix, tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["job", "group", "threads", "futures", "future"])
 def test_a_function_of_any_name_is_run_by_the_threads_of_processes(name: str, tmp_path: Path):
-    text = f"def {name}(x, y):\n    return x * y\n\nout = []\nfor x in range(7):\n    out.append({name}(x, 2))\nprint(out)\n"
+    loop = f"out = []\nfor x in range(7):\n    out.append({name}(x, 2))\nprint(out)\n"
+    text = f"def {name}(x, y):\n    return x * y\n\n{loop}"
     file = script(tmp_path, text)
     found = change(call_site(file, name), hybrid(2, 2))
     assert found is not None

@@ -108,7 +108,7 @@ def _made(file: str, made: ast.Call, mix: WorkerMix, current: WorkerMix, names: 
 
 
 def _chunked(file: str, submission: ast.Call, mix: WorkerMix, kind: str) -> str:
-    """The call that hands over the tasks, so many at once; those to a pool of `multiprocessing` may tell it by place."""
+    """The call that hands over the tasks, so many at once; one to a pool of `multiprocessing` may say so by place."""
     func = submission.func
     mapped = isinstance(func, ast.Attribute) and func.attr in _MAPS and mix.backend == "processes"
     if not mapped or any(each.arg is None for each in submission.keywords):
