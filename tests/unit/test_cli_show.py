@@ -15,6 +15,7 @@ from test_report_reading import PROFILE
 
 from advisor import pipeline
 from advisor.cli import files, index, main
+from advisor.model.advice import Finding
 from advisor.model.profile import SourceText
 from advisor.report import html, json
 from advisor.report.check import html as check_html
@@ -144,6 +145,14 @@ def test_figures_that_make_no_sense_are_the_file_s_fault(capsys: pytest.CaptureF
     Path("a.json").write_text(json.render(replace(builders.wait_bound(), sites=(entry,))))
     assert main(["show", "a.json"]) == 2
     assert "its figures make no sense" in capsys.readouterr().err
+
+
+def test_evidence_without_a_bottom_is_the_file_s_fault(capsys: pytest.CaptureFixture[str]):
+    finding = Finding(code="ADV201", severity="info", message="deep", evidence={"hole": "HOLE"})
+    text = json.render(replace(builders.wait_bound(), findings=(finding,)))
+    Path("a.json").write_text(text.replace('"HOLE"', "[" * 950 + "]" * 950))
+    assert main(["show", "a.json"]) == 2
+    assert "a fault in advise itself" not in capsys.readouterr().err
 
 
 # The index
