@@ -164,6 +164,14 @@ def test_costs_are_beside_those_of_today():
     assert told["Starting the workers"] == "2.00 ms, once"
 
 
+def test_the_interval_of_a_single_repeat_is_not_called_one_of_repeats():
+    advice = builders.wait_bound()
+    entry = advice.sites[0]
+    assert "95%, by bootstrap" in dict(summary.certainty(advice, entry))["Interval"]
+    once = replace(entry, trials=tuple(replace(each, wall_s=each.wall_s[:1]) for each in entry.trials))
+    assert "drift can do to a single repeat" in dict(summary.certainty(advice, once))["Interval"]
+
+
 def test_a_mix_without_a_trial_has_no_costs():
     assert summary.costs(builders.predicted().sites[0]) == []
 
