@@ -16,7 +16,7 @@ import pytest
 from markup import Page
 
 from advisor.model.advice import Advice
-from advisor.model.profile import RunProfile
+from advisor.model.profile import RunProfile, SourceText
 from advisor.model.trial import SERIAL
 from advisor.report import codes, html
 from advisor.report import json as advice_file
@@ -209,3 +209,10 @@ def test_a_line_separator_in_a_text_of_the_change_does_not_break_its_line():
     plain = builders.wait_bound()
     entry = replace(plain.sites[0], snippet="with pool:\n    print('a\u2028b')\n")
     assert "print(&#39;a\\u2028b&#39;)" in html.render(replace(plain, sites=(entry, plain.sites[1])))
+
+
+def test_lines_that_are_left_out_are_counted():
+    plain = builders.wait_bound()
+    sources = (SourceText(file="/u/a.py", first=1, lines=("x = 1",) * 3_000),)
+    assert "500 more lines are left out" in text_of(replace(plain, profile=RunProfile(sources=sources)))
+    assert "are left out here" not in text_of(profiled.wait_bound())
