@@ -69,6 +69,13 @@ def test_more_tasks_than_a_pool_should_hold_are_only_handed_over_in_chunks(tmp_p
     assert change(site, threads(4, chunk=1000)) is not None
 
 
+def test_groups_of_calls_ask_for_no_import_that_they_do_not_use(tmp_path: Path):
+    text = LOOP.replace("work(x):", "work(x, y):").replace("work(x)", "work(x, y=1)")
+    found = change(call_site(script(tmp_path, text)), threads(4, chunk=3))
+    assert found is not None
+    assert "partial" not in found.snippet
+
+
 def test_a_change_that_holds_more_data_than_code_is_not_written(tmp_path: Path):
     assert change(call_site(script(tmp_path, LOOP.replace("range(9)", str([1] * 5_000))))) is None
 

@@ -169,7 +169,25 @@ def _check_apart(turn: Turn, callee: Callee, plain: Plain) -> None:
     left = {path for node in turn.rest for path in paths_in(_without(node, call))}
     if any(touch_each_other(path, other) for path in taken for other in left):
         raise NoChangeError("a turn looks at what the loop takes its items from")
-    check_globals(turn.file, loop, callee, plain, {path[0] for path in (*changed, *taken)} | own)
+    makers, read_of_object = plain.called(over), {name for path in func_reads(call.func, callee) for name in path[1:]}
+    if read_of_object & {name for function in makers for name in _attributes_set(function)}:
+        raise NoChangeError("what makes the items changes what the calls read")
+    called = [*makers, *plain.called(_without(node, call) for node in turn.rest)]
+    named = {path[0] for path in (*changed, *taken)} | own
+    check_globals(turn.file, loop, callee, plain, named.union(*map(_globals_changed, called)))
+
+
+def _globals_changed(function: source.Function) -> set[str]:
+    """Names of the module that a function sets, or whose objects it changes."""
+    declared = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
+    body = function.body
+    changed = {touch.path[0] for touch in touches(body, names_of_all(body)) if touch.how in CHANGES}
+    return declared | (changed & exposed_in(function))
+
+
+def _attributes_set(function: source.Function) -> set[str]:
+    every = (node for node in ast.walk(function) if isinstance(node, ast.Attribute))
+    return {node.attr for node in every if not isinstance(node.ctx, ast.Load)}
 
 
 def _taken(turn: Turn, plain: Plain) -> set[Path]:

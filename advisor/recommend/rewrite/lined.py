@@ -22,9 +22,9 @@ def stream(shop: Workshop, call: ast.Call, items: Items, own: set[str], *, again
     `again` where the items are gone through once more. Lines that this needs first are put into the setup. Raises
     NoChangeError where the arguments do not let themselves be lined up.
     """
-    func = _function(shop, call, own)
     if not shop.single and shop.mix.backend != "processes":
         return _grouped(shop, call, items, own, again=again)
+    func = _function(shop, call, own)
     columns = len([each for each in call.args if names_in(each) & own])
     if columns == 0 or any(isinstance(each, ast.Starred) for each in call.args):
         raise NoChangeError("no argument differs from call to call")
