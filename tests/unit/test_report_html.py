@@ -216,3 +216,9 @@ def test_lines_that_are_left_out_are_counted():
     sources = (SourceText(file="/u/a.py", first=1, lines=("x = 1",) * 3_000),)
     assert "500 more lines are left out" in text_of(replace(plain, profile=RunProfile(sources=sources)))
     assert "are left out here" not in text_of(profiled.wait_bound())
+
+
+def test_trials_are_only_said_to_be_measured_where_there_were_any():
+    assert "measured on forked copies" in text_of(builders.wait_bound())
+    assert "none: no call was run again" in text_of(builders.predicted())
+    assert "measured on forked copies" not in text_of(builders.predicted())
