@@ -389,6 +389,10 @@ NONE = {
         "    def work(self, x):\n        return x + self.at\n    def run(self):\n        for x in self.each():\n"
         "            print(self.work(x))\nA().run()"
     ),
+    "each call would start a pool of its own": (
+        "def work(n):\n    out = []\n    for k in range(n):\n        out.append(work(k))\n    return sum(out) + 1\n"
+        "print(work(4))"
+    ),
     "what is added to is given": ("out = []\nfor i in range(5):\n    out.append(work(i, len(out)))\nprint(out)"),
     "what is set is given": ("g = [1, 2, 3]\nfor i in range(1, 3):\n    g[i] = work(g[i - 1])\nprint(g)"),
     "under another name": ("g = [1, 2]\nh = g\nfor i in range(2):\n    k = g\n    k.append(work(len(k)))\nprint(g)"),

@@ -250,10 +250,12 @@ def names_of_all(rest: Iterable[ast.AST]) -> set[str]:
 
 
 def check_globals(file: str, loop: ast.AST, callee: Callee, plain: Plain, changed: set[str]) -> None:
-    """Raises NoChangeError where the callee reads globals that the loop sets, or writes to the screen."""
+    """Raises NoChangeError where the callee reads globals that the loop sets, writes to the screen, or holds it."""
     function = source.function_at(callee.file, callee.line) if callee.file and callee.line is not None else None
     if isinstance(function, ast.AsyncFunctionDef):
         raise NoChangeError("the call gives a coroutine")
+    if function is not None and function is scope_around(file, loop):
+        raise NoChangeError("the calls make such calls themselves: each would start a pool of its own")
     home = plain if callee.file in (None, file) else Plain(callee.file or file)
     if function is not None and home.is_loud([function]):
         raise NoChangeError("the calls write to the screen, or set globals")
