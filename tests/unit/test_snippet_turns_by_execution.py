@@ -29,6 +29,18 @@ WRITTEN = {
         ("t = 0\nfor x in range(6):\n    t += sum(j * x for j in range(x))\nprint(t)"),
         "return sum(j * x for j in range(x))",
     ),
+    "nothing that a turn made is used": (
+        "n = 0\nfor x in range(6):\n    y = [j * x for j in range(x)]\n    n += 1\nprint(n)",
+        "for _ in pool.map(turn, range(6)):",
+    ),
+    "nothing but the item is used": (
+        "n = 0\nfor x in range(6):\n    y = [j * x for j in range(x)]\n    n += x\nprint(n)",
+        "for x, _ in zip(range(6), pool.map(turn, range(6))):",
+    ),
+    "no more is sent than is used": (
+        "t = 0\nfor x in range(6):\n    y = [j * x for j in range(x)]\n    t += sum(y)\nprint(t)",
+        "    return sum(y)",
+    ),
     "the item kept": (
         (
             "out = []\nfor x in range(6):\n    s = [j * x % 5 for j in range(x)]\n"

@@ -72,21 +72,21 @@ def _of_loop(shop: Workshop, plain: Plain, loop: ast.For, found: Outline, reads:
     targets, worked = names_in(loop.target), set(uses_of(parts.work).set)
     if targets & worked:
         raise NoChangeError("a turn sets its item anew")
-    wanted = worked & (names_of_all(parts.rest) | live)
+    wanted = worked & (names_of_all(parts.rest) - _only_in(parts) | live)
     sure = uses_of([*parts.work, _told(sorted(wanted))], targets).exposed
     if wanted & set(sure):
         raise NoChangeError("a turn may leave a name unset")
     outs = sorted(wanted)
     value = shop.names.fresh("value", "result", "returned") if parts.given is not None else ""
     back = ", ".join([*outs, *([expression(shop.file, parts.given)] if parts.given is not None else [])])
-    body = "\n".join([*([block(shop.file, parts.work, {})] if parts.work else []), f"return {back}"])
-    call = defined(shop, found, body, loop.target, parts.worked)
+    lines = [*([block(shop.file, parts.work, {})] if parts.work else []), *([f"return {back}"] if back else [])]
+    call = defined(shop, found, "\n".join(lines), loop.target, parts.worked)
     swaps: dict[ast.AST, str] = {parts.given: value} if parts.given is not None else {}
     rest = block(shop.file, parts.rest, swaps) if parts.rest else "pass"
     kept = targets & (names_of_all(parts.rest) - _only_in(parts) | live)
     items = Items(target=loop.target, over=loop.iter)
     results, over = stream(shop, call, items, targets, again=bool(kept))
-    names = [*outs, *([value] if value else [])]
+    names = [*outs, *([value] if value else [])] or [shop.names.fresh("_", "done")]
     taken = names[0] if len(names) == 1 else f"({', '.join(names)})"
     if kept:
         text = target_text(shop, loop.target)
