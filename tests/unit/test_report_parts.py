@@ -58,6 +58,10 @@ def test_the_command_names_an_interpreter_that_was_chosen_and_a_module():
     assert shlex.split(repeat.command(target)) == ["advise", "--python", "/opt/py 3/python", "-m", "jobs.run", "-v"]
 
 
+def test_a_script_that_begins_like_an_option_is_still_one():
+    assert shlex.split(repeat.command(Target(python="python3", script="-x.py"))) == ["advise", "--", "-x.py"]
+
+
 def test_threads_have_names_and_their_seconds_by_kind():
     main, other = threads.rows(profiled.PROFILE)
     assert (main.name, other.name) == ("main", "thread 2")

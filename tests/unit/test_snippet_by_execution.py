@@ -380,6 +380,10 @@ NONE = {
         "n = 0\ndef work(x):\n    return x + n\ndef count(x):\n    global n\n    n += x\n"
         "for i in range(5):\n    count(work(i))\nprint(n)"
     ),
+    "in a function, what a turn calls sets what the callee reads": (
+        "n = 0\ndef work(x):\n    return x + n\ndef count(x):\n    global n\n    n += x\n"
+        "def main():\n    for i in range(5):\n        count(work(i))\nmain()\nprint(n)"
+    ),
     "a function that a turn calls changes what the callee reads": (
         "seen = {}\ndef work(x):\n    return seen.get(x, 0)\ndef note(x, y):\n    seen[x + 1] = y + 1\n"
         "for i in range(5):\n    note(i, work(i))\nprint(seen)"

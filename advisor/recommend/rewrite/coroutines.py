@@ -7,11 +7,12 @@ import ast
 from advisor.analyse import source
 from advisor.analyse.touches import touches
 from advisor.analyse.turns import CHANGES
-from advisor.recommend.rewrite.apart import names_of_all, plain_callee, shared_names, touch_each_other
+from advisor.recommend.rewrite.apart import plain_callee, touch_each_other
 from advisor.recommend.rewrite.around import climb, scope_around
 from advisor.recommend.rewrite.change import Change, NoChangeError, names_of
 from advisor.recommend.rewrite.own import made
 from advisor.recommend.rewrite.plain import is_names, names_in, paths_in
+from advisor.recommend.rewrite.sharing import names_of_all, shared_names
 from advisor.recommend.rewrite.text import block, expression, must_be_alone
 
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.Expr, ast.Return)

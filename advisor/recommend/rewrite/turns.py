@@ -10,14 +10,7 @@ from advisor.analyse import source
 from advisor.analyse.names import uses_of
 from advisor.model.outline import Outline
 from advisor.model.trial import WorkerMix
-from advisor.recommend.rewrite.apart import (
-    changed_in,
-    check_iterated,
-    check_source,
-    names_of_all,
-    shared_names,
-    touch_each_other,
-)
+from advisor.recommend.rewrite.apart import changed_in, check_iterated, check_source, touch_each_other
 from advisor.recommend.rewrite.around import live_after
 from advisor.recommend.rewrite.change import Change, NoChangeError, indented
 from advisor.recommend.rewrite.comprehensions import placed, statement_of
@@ -26,6 +19,7 @@ from advisor.recommend.rewrite.gathered import defined, gathered
 from advisor.recommend.rewrite.lined import stream
 from advisor.recommend.rewrite.own import is_closed, is_quiet, made, mutated
 from advisor.recommend.rewrite.plain import Plain, exposed_in, is_names, names_in, paths_in
+from advisor.recommend.rewrite.sharing import names_of_all, shared_names
 from advisor.recommend.rewrite.text import block, expression
 
 
