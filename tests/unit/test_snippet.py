@@ -206,6 +206,9 @@ LOOPED = """
 import asyncio
 import time
 
+done = {{}}
+log = []
+
 def work(x):
     return x * 2
 
@@ -230,6 +233,8 @@ asyncio.run(main())
             "out = []\n    for y in (x, 1):\n        out.append(work(y))\n    return out",
             "out.append((await asyncio.to_thread(work, y)))",
         ),
+        ("done[x] = work(x)\n    return done[x]", "done[x] = await asyncio.to_thread(work, x)"),
+        ("log.append(work(x))\n    return log[-1] > 0", "log.append((await asyncio.to_thread(work, x)))"),
     ],
 )
 def test_a_call_that_holds_up_an_event_loop_is_awaited_from_a_thread(body: str, wanted: str, tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from advisor.analyse import source
+from advisor.analyse.flow import MUTATORS
 from advisor.analyse.touches import touches
 from advisor.analyse.turns import CHANGES
 from advisor.recommend.rewrite.apart import plain_callee, touch_each_other
@@ -74,8 +75,10 @@ def _must_hold_nothing(file: str, statement: ast.stmt, call: ast.Call) -> None:
     end = call.end_lineno or call.lineno, call.end_col_offset or 0
     parents = source.parents(file)
     every = [node for part in around.body for node in ast.walk(part)]
+    unread = {each for node in every for part in _changed_parts(node) for each in ast.walk(part)}
     read = [node for node in every if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
-            and not isinstance(parents[node], ast.Attribute) and (node.lineno, node.col_offset) < end]  # fmt: skip
+            and not isinstance(parents[node], ast.Attribute) and (node.lineno, node.col_offset) < end
+            and node not in unread]  # fmt: skip
     later = [node for node in every if isinstance(node, _PLAIN) and node.lineno >= statement.lineno]
     shared = shared_names(file, statement)
     changed = {
@@ -86,6 +89,16 @@ def _must_hold_nothing(file: str, statement: ast.stmt, call: ast.Call) -> None:
     held = {path for node in read for path in paths_in(node) if path[0] not in mine}
     if any(touch_each_other(one, other) for one in changed for other in held):
         raise NoChangeError("another task may change what is read before the call and changed after it")
+
+
+def _changed_parts(node: ast.AST) -> list[ast.expr]:
+    """What a statement sets, or adds to and does no more: nothing of what it was is kept."""
+    if isinstance(node, ast.Assign):
+        return node.targets
+    if isinstance(node, ast.AnnAssign | ast.AugAssign):
+        return [node.target]
+    func = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+    return [func] if isinstance(func, ast.Attribute) and func.attr in MUTATORS else []
 
 
 def _sets_own_names(file: str, statement: ast.stmt) -> bool:
