@@ -155,6 +155,7 @@ def test_figures_that_make_no_sense_are_the_file_s_fault(capsys: pytest.CaptureF
     assert "its figures make no sense" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("run")
 def test_evidence_without_a_bottom_is_the_file_s_fault(capsys: pytest.CaptureFixture[str]):
     finding = Finding(code="ADV201", severity="info", message="deep", evidence={"hole": "HOLE"})
     text = json.render(replace(builders.wait_bound(), findings=(finding,)))
