@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from advisor.pipeline import AdviseOptions
 
 REPORTS = "reports"
+TAKEN = frozenset({"check", "history", "index"})
+"""Pages of the folder that are no script's report."""
 BARE_CHOICES = ("none", "safe", "all")
 BARE_OPTION, BARE_VALUE = "--replay-effects", "all"  # an option that may stand without its value, which is then this
 VERBS_HELP = """\b
@@ -164,8 +166,9 @@ def options_of(given: Given) -> AdviseOptions:
 
 
 def report_name(script: str | None, module: str | None) -> str:
-    """Name of the report without its ending: the script's stem or the dotted module, never a path."""
-    return Path(script).stem if script is not None else Path(str(module)).name
+    """Name of the report without its ending: the script's stem or the dotted module, never a path or another page."""
+    name = Path(script).stem if script is not None else Path(str(module)).name
+    return f"{name}-script" if name in TAKEN else name
 
 
 def deliver(advice: Advice, wanted: list[Wanted]) -> None:

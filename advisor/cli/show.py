@@ -81,8 +81,8 @@ def _text(file: Path) -> str:
 
 @contextmanager
 def _figures_of(file: Path) -> Iterator[None]:
-    """Figures that `advise` would not have written (no tasks, a time beyond all bounds) are the file's fault."""
+    """Figures that `advise` would not have written (no tasks, lists without a bottom) are the file's fault."""
     try:
         yield
-    except (ArithmeticError, LookupError, ValueError) as error:
+    except (ArithmeticError, LookupError, RecursionError, ValueError) as error:
         raise ReportError(f"{file} cannot be shown", why=f"its figures make no sense: {error}") from error

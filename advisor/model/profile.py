@@ -45,7 +45,7 @@ class SourceText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunProfile:
-    """What run 1 showed: all stacks, the threads that did most, how many more there were, and the source of hot lines.
+    """What run 1 showed: all stacks, the threads that lived longest, how many more there were, the source of hot lines.
 
     `sources` is empty where the user wants none in the report.
     """

@@ -27,6 +27,9 @@ from advisor.recommend.rewrite.turns import rewritten_turns
 MOST_TASKS = 100_000
 """Tasks that a pool is handed at once: each costs it about 1 kB until its result is taken."""
 
+LONGEST = 10_000
+"""Characters of a change; a longer one holds data rather than code, and no page shows so long a line whole."""
+
 
 def snippet(site: Site, advice: Recommendation | None, machine: Machine) -> str:
     """What to write in place of the lines of a site so that it runs on the advised mix, "" where that is not sure.
@@ -49,7 +52,7 @@ def change_of(site: Site, advice: Recommendation | None, machine: Machine) -> Ch
         found = _native(_written(site, recorded, advice.mix, machine), advice.mix, machine)
     except (NoChangeError, RecursionError):  # the second by code nested deeper than any reader would follow
         return None
-    return found if compiles(found.snippet) else None
+    return found if len(found.snippet) <= LONGEST and compiles(found.snippet) else None
 
 
 def compiles(text: str) -> bool:

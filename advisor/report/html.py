@@ -70,6 +70,7 @@ def _page(advice: Advice) -> dict[str, Any]:
         "scaling": scales,
         "scaling_document": scaling.document(scales) if scales is not None and scales.drawable else None,
         "listings": listings,
+        "lines_left": sum(len(source.lines) for source in advice.profile.sources) - sum(map(_length, listings)),
         "anchors": listing.anchors(listings),
         "created": json.utc(advice.created),
         "document": _embedded(advice),
@@ -186,6 +187,10 @@ def _shown(listings: Sequence[Listing]) -> list[Listing]:
             shown.append(listing.Listing(file=each.file, rows=each.rows[:left]))
         left -= len(each.rows)
     return shown
+
+
+def _length(each: Listing) -> int:
+    return len(each.rows)
 
 
 def _embedded(advice: Advice) -> Mapping[str, Any]:

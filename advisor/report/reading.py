@@ -40,7 +40,7 @@ def damage_named(what: str, cure: str) -> Iterator[None]:
         raise ReportError(what, why=f"it has no {error}", cure=cure) from error
     except msgspec.ValidationError as error:
         raise ReportError(what, why=str(error), cure=cure) from error
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ReportError(what, why=f"its parts are not nested as the schema has them: {error}", cure=cure) from error
 
 

@@ -19,7 +19,8 @@ def command(target: Target) -> str:
     """`advise` with the interpreter, where it was chosen, and the script with its arguments: printable, for a shell."""
     chosen = ["--python", target.python] if target.python_why != OWN_INTERPRETER else []
     program = [target.script] if target.script is not None else ["-m", str(target.module)]
-    return " ".join(quoted(word) for word in ("advise", *chosen, *program, *target.argv))
+    end = ["--"] if program[0].startswith("-") and target.script is not None else []
+    return " ".join(quoted(word) for word in ("advise", *chosen, *end, *program, *target.argv))
 
 
 def quoted(word: str) -> str:

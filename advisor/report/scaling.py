@@ -49,7 +49,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begin:
-    """From how many workers on a cost is worth a remark; `line` is the figure it is measured by."""
+    """From how many workers of a backend on a cost is worth a remark, and the figure from which on it is."""
 
     code: str
     workers: int
@@ -151,7 +151,7 @@ def _expected(advice: Advice, entry: SiteAdvice) -> list[Point]:
     if advised is None or advised.measured or not advised.decided or advised.speedup.value == 1.0 or not site.calls:
         return []
     task_s = call_s(site)
-    mixes = {*candidates(advice.machine, site.at_once, task_s), advised.mix}
+    mixes = dict.fromkeys([*candidates(advice.machine, site.at_once, task_s), advised.mix])
     return [
         Point(
             mix=mix,

@@ -77,7 +77,15 @@ def _interval(entry: SiteAdvice) -> str:
     if advised is None or not advised.decided or advised.speedup.low == advised.speedup.high:
         return ""
     low, high = words.ratio(advised.speedup.low), words.ratio(advised.speedup.high)
-    return f"{low} to {high}, {'95%, by bootstrap of the repeats' if advised.measured else 'the error of a prediction'}"
+    return f"{low} to {high}, {_basis(entry) if advised.measured else 'the error of a prediction'}"
+
+
+def _basis(entry: SiteAdvice) -> str:
+    """What the interval of a measured gain comes from (`statistics.ratio_interval`)."""
+    sides = [trial for trial in (_advised(entry), frames.baseline_trial(entry)) if trial is not None]
+    if any(len(trial.wall_s) < 2 for trial in sides):  # noqa: PLR2004  # one has no spread
+        return "what a machine's drift can do to a single repeat"
+    return "95%, by bootstrap of the repeats"
 
 
 def _repeats(entry: SiteAdvice) -> str:

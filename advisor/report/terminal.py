@@ -67,9 +67,9 @@ class _Page(Sheet):
     def _change(self) -> str:
         """The lines to write, where they are few; they begin at the margin, to be copied."""
         best = self.advice.best_site
-        lines = best.snippet.splitlines() if best is not None else []
-        if not lines:
+        if best is None or not best.snippet:
             return ""
+        lines = best.snippet.rstrip("\n").split("\n")
         if len(lines) > CHANGE_LINES:
             return f"{self.paint('Change', BOLD)}: {len(lines)} lines, see the HTML report."
         return "\n".join((f"{self.paint('Change', BOLD)}:", *map(words.printable, lines)))

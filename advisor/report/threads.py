@@ -23,11 +23,6 @@ class Row:
     end_s: float
     seconds: Mapping[str, float]
 
-    @property
-    def mostly(self) -> str:
-        """The kind it spent most on."""
-        return max(self.seconds, key=lambda kind: self.seconds[kind])
-
 
 def rows(profile: RunProfile) -> list[Row]:
     """The threads that have a span, in the order of the profile."""

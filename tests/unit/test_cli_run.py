@@ -107,8 +107,12 @@ def test_each_answer_has_its_exit_code_and_is_written(fake: FakePipeline, kind: 
 
 
 @pytest.mark.parametrize(
-    ("argv", "name"), [(["x/y.z.py"], "y.z.html"), (["-m", "pkg.mod"], "pkg.mod.html"), (["-m", "../up"], "up.html")]
-)
+    ("argv", "name"),
+    [
+        (["x/y.z.py"], "y.z.html"), (["-m", "pkg.mod"], "pkg.mod.html"), (["-m", "../up"], "up.html"),
+        (["index.py"], "index-script.html"), (["-m", "check"], "check-script.html"),
+    ],
+)  # fmt: skip
 def test_the_report_is_named_after_the_target(fake: FakePipeline, argv: list[str], name: str):
     main(["--output", "out", *argv])
     assert fake.calls

@@ -15,7 +15,9 @@ from test_report_reading import PROFILE
 
 from advisor import pipeline
 from advisor.cli import files, index, main
+from advisor.model.advice import Finding
 from advisor.model.profile import SourceText
+from advisor.model.site import Safety
 from advisor.report import html, json
 from advisor.report.check import html as check_html
 from advisor.report.check import json as check_json
@@ -32,7 +34,12 @@ def with_source() -> Advice:
     advice = builders.wait_bound()
     entry = advice.sites[0]
     line = replace(entry.site.lines[0], text=SECRET)
-    entry = replace(entry, site=replace(entry.site, lines=(line,)), snippet=f"{SECRET}\n")
+    reason = f"whether there is a next turn, `while {SECRET}`, is not known before the turn of `fetch` has ended"
+    safety = Safety(status="dependent", reasons=(reason,))
+    found = Finding(code="ADV301", severity="info", message=reason, evidence={"why": [reason]})
+    entry = replace(
+        entry, site=replace(entry.site, lines=(line,), safety=safety), snippet=f"{SECRET}\n", findings=(found,)
+    )
     sources = (SourceText(file="/u/a.py", first=1, lines=(SECRET,)),)
     return replace(advice, sites=(entry, *advice.sites[1:]), profile=replace(PROFILE, sources=sources))
 
@@ -75,7 +82,9 @@ def test_without_source_no_line_of_it_is_in_any_file(capsys: pytest.CaptureFixtu
     assert main(["--quiet", "--no-source", "--output", "bare", "--json", "bare.json", "scraper.py"]) == 0
     assert main(["show", "--no-source", "--output", "shown", "full.json"]) == 0
     for file in ("bare.json", "bare/scraper.html", "shown/scraper.html"):
-        assert "hunter2" not in Path(file).read_text()
+        text = Path(file).read_text()
+        assert "hunter2" not in text
+        assert "of `fetch` has ended" in text or "of <code>fetch</code> has ended" in text
     assert "hunter2" not in capsys.readouterr().out
     assert Path("bare/scraper.html").read_bytes() == Path("shown/scraper.html").read_bytes()
 
@@ -144,6 +153,15 @@ def test_figures_that_make_no_sense_are_the_file_s_fault(capsys: pytest.CaptureF
     Path("a.json").write_text(json.render(replace(builders.wait_bound(), sites=(entry,))))
     assert main(["show", "a.json"]) == 2
     assert "its figures make no sense" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("run")
+def test_evidence_without_a_bottom_is_the_file_s_fault(capsys: pytest.CaptureFixture[str]):
+    finding = Finding(code="ADV201", severity="info", message="deep", evidence={"hole": "HOLE"})
+    text = json.render(replace(builders.wait_bound(), findings=(finding,)))
+    Path("a.json").write_text(text.replace('"HOLE"', "[" * 950 + "]" * 950))
+    assert main(["show", "a.json"]) == 2
+    assert "a fault in advise itself" not in capsys.readouterr().err
 
 
 # The index

@@ -16,7 +16,8 @@ import pytest
 from markup import Page
 
 from advisor.model.advice import Advice
-from advisor.model.profile import RunProfile
+from advisor.model.profile import RunProfile, SourceText
+from advisor.model.trial import SERIAL
 from advisor.report import codes, html
 from advisor.report import json as advice_file
 
@@ -194,3 +195,30 @@ def test_every_code_of_the_design_has_a_page():
     }  # fmt: skip
     assert design <= set(codes.pages())
     assert all(page.meaning and page.found and page.cure for page in codes.pages().values())
+
+
+def test_a_site_that_is_left_open_is_not_said_to_stay_as_it_is():
+    plain = builders.wait_bound()
+    unsure = builders.recommendation(SERIAL, 1.0, 1.0, decided=False, reason="repeats differ by more than mixes")
+    text = text_of(replace(plain, sites=(plain.sites[0], replace(plain.sites[1], recommendation=unsure))))
+    assert "Undecided: repeats differ by more than mixes" in text
+    assert "leave it as it is" not in text
+
+
+def test_a_line_separator_in_a_text_of_the_change_does_not_break_its_line():
+    plain = builders.wait_bound()
+    entry = replace(plain.sites[0], snippet="with pool:\n    print('a\u2028b')\n")
+    assert "print(&#39;a\\u2028b&#39;)" in html.render(replace(plain, sites=(entry, plain.sites[1])))
+
+
+def test_lines_that_are_left_out_are_counted():
+    plain = builders.wait_bound()
+    sources = (SourceText(file="/u/a.py", first=1, lines=("x = 1",) * 3_000),)
+    assert "500 more lines are left out" in text_of(replace(plain, profile=RunProfile(sources=sources)))
+    assert "are left out here" not in text_of(profiled.wait_bound())
+
+
+def test_trials_are_only_said_to_be_measured_where_there_were_any():
+    assert "measured on forked copies" in text_of(builders.wait_bound())
+    assert "none: no call was run again" in text_of(builders.predicted())
+    assert "measured on forked copies" not in text_of(builders.predicted())

@@ -58,6 +58,10 @@ def test_the_command_names_an_interpreter_that_was_chosen_and_a_module():
     assert shlex.split(repeat.command(target)) == ["advise", "--python", "/opt/py 3/python", "-m", "jobs.run", "-v"]
 
 
+def test_a_script_that_begins_like_an_option_is_still_one():
+    assert shlex.split(repeat.command(Target(python="python3", script="-x.py"))) == ["advise", "--", "-x.py"]
+
+
 def test_threads_have_names_and_their_seconds_by_kind():
     main, other = threads.rows(profiled.PROFILE)
     assert (main.name, other.name) == ("main", "thread 2")
@@ -162,6 +166,14 @@ def test_costs_are_beside_those_of_today():
     told = dict(summary.costs(profiled.wait_bound().sites[0]))
     assert told["Context switches a call"] == "2.1, serial 2.1"
     assert told["Starting the workers"] == "2.00 ms, once"
+
+
+def test_the_interval_of_a_single_repeat_is_not_called_one_of_repeats():
+    advice = builders.wait_bound()
+    entry = advice.sites[0]
+    assert "95%, by bootstrap" in dict(summary.certainty(advice, entry))["Interval"]
+    once = replace(entry, trials=tuple(replace(each, wall_s=each.wall_s[:1]) for each in entry.trials))
+    assert "drift can do to a single repeat" in dict(summary.certainty(advice, once))["Interval"]
 
 
 def test_a_mix_without_a_trial_has_no_costs():

@@ -69,6 +69,17 @@ def test_more_tasks_than_a_pool_should_hold_are_only_handed_over_in_chunks(tmp_p
     assert change(site, threads(4, chunk=1000)) is not None
 
 
+def test_groups_of_calls_ask_for_no_import_that_they_do_not_use(tmp_path: Path):
+    text = LOOP.replace("work(x):", "work(x, y):").replace("work(x)", "work(x, y=1)")
+    found = change(call_site(script(tmp_path, text)), threads(4, chunk=3))
+    assert found is not None
+    assert "partial" not in found.snippet
+
+
+def test_a_change_that_holds_more_data_than_code_is_not_written(tmp_path: Path):
+    assert change(call_site(script(tmp_path, LOOP.replace("range(9)", str([1] * 5_000))))) is None
+
+
 def test_nothing_is_written_where_the_source_is_gone(tmp_path: Path):
     file = script(tmp_path, LOOP)
     site = call_site(file)
@@ -178,6 +189,9 @@ def test_a_pool_of_threads_becomes_one_of_processes_that_takes_tasks_in_chunks(t
         ("with ThreadPoolExecutor(64) as pool:\n        pool.map(work, range(5))", threads(64), hybrid(2, 4)),
         ("with ThreadPoolExecutor(64) as pool:\n        pool.submit(work, 5)", threads(64), processes(2, chunk=4)),
         ("pool = made()\n    pool.map(work, range(5))", threads(64), threads(2)),
+        ("with ThreadPoolExecutor(4, **{}) as pool:\n        pool.map(work, range(5))", threads(4), threads(2)),
+        ("with ThreadPoolExecutor(*[4]) as pool:\n        pool.map(work, range(5))", threads(4), threads(2)),
+        ("with ThreadPool(4) as pool:\n        pool.map(work, range(5), 2)", threads(4), processes(2, chunk=4)),
     ],
 )  # fmt: skip
 def test_a_pool_that_cannot_be_changed_in_one_place_is_left_alone(
@@ -191,6 +205,9 @@ def test_a_pool_that_cannot_be_changed_in_one_place_is_left_alone(
 LOOPED = """
 import asyncio
 import time
+
+done = {{}}
+log = []
 
 def work(x):
     return x * 2
@@ -212,6 +229,12 @@ asyncio.run(main())
         ("y = work(x)\n    return y", "y = await asyncio.to_thread(work, x)"),
         ("return work(x) + 1", "return (await asyncio.to_thread(work, x)) + 1"),
         ("return [work(y) for y in (x, 1)]", "[(await asyncio.to_thread(work, y)) for y in (x, 1)]"),
+        (
+            "out = []\n    for y in (x, 1):\n        out.append(work(y))\n    return out",
+            "out.append((await asyncio.to_thread(work, y)))",
+        ),
+        ("done[x] = work(x)\n    return done[x]", "done[x] = await asyncio.to_thread(work, x)"),
+        ("log.append(work(x))\n    return log[-1] > 0", "log.append((await asyncio.to_thread(work, x)))"),
     ],
 )
 def test_a_call_that_holds_up_an_event_loop_is_awaited_from_a_thread(body: str, wanted: str, tmp_path: Path):
@@ -244,7 +267,14 @@ def test_more_threads_than_the_event_loop_has_are_asked_for(tmp_path: Path):
     assert "set_default_executor(ThreadPoolExecutor(48))" in found.snippet
 
 
-@pytest.mark.parametrize("body", ["if work(x): return 1", "self.t += work(x)", "self.t = self.t + work(x)"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if work(x): return 1", "self.t += work(x)", "self.t = self.t + work(x)", "self.t = work(self.t)",
+        "n = self.t\n    got = work(x)\n    self.t = n + got", "n = t['n']\n    got = work(n)\n    t['n'] = got",
+        "if x in seen: return 1\n    got = work(x)\n    seen.add(x)\n    return got",
+    ],
+)  # fmt: skip
 def test_a_call_in_the_middle_of_something_is_left_to_its_author(body: str, tmp_path: Path):
     file = script(tmp_path, LOOPED.format(body))
     assert change(call_site(file, loop_calls=5), threads(4)) is None

@@ -376,6 +376,27 @@ WRITTEN = {
 NONE = {
     "the result is the next argument": "x = 1\nfor i in range(5):\n    x = work(x)\nprint(x)",
     "the result is read by the next": "t = 0\nfor i in range(5):\n    t += work(i, t)\nprint(t)",
+    "a function that a turn calls sets what the callee reads": (
+        "n = 0\ndef work(x):\n    return x + n\ndef count(x):\n    global n\n    n += x\n"
+        "for i in range(5):\n    count(work(i))\nprint(n)"
+    ),
+    "in a function, what a turn calls sets what the callee reads": (
+        "n = 0\ndef work(x):\n    return x + n\ndef count(x):\n    global n\n    n += x\n"
+        "def main():\n    for i in range(5):\n        count(work(i))\nmain()\nprint(n)"
+    ),
+    "a function that a turn calls changes what the callee reads": (
+        "seen = {}\ndef work(x):\n    return seen.get(x, 0)\ndef note(x, y):\n    seen[x + 1] = y + 1\n"
+        "for i in range(5):\n    note(i, work(i))\nprint(seen)"
+    ),
+    "what makes the items changes what the callee reads": (
+        "class A:\n    def each(self):\n        for i in range(5):\n            self.at = i\n            yield i\n"
+        "    def work(self, x):\n        return x + self.at\n    def run(self):\n        for x in self.each():\n"
+        "            print(self.work(x))\nA().run()"
+    ),
+    "each call would start a pool of its own": (
+        "def work(n):\n    out = []\n    for k in range(n):\n        out.append(work(k))\n    return sum(out) + 1\n"
+        "print(work(4))"
+    ),
     "what is added to is given": ("out = []\nfor i in range(5):\n    out.append(work(i, len(out)))\nprint(out)"),
     "what is set is given": ("g = [1, 2, 3]\nfor i in range(1, 3):\n    g[i] = work(g[i - 1])\nprint(g)"),
     "under another name": ("g = [1, 2]\nh = g\nfor i in range(2):\n    k = g\n    k.append(work(len(k)))\nprint(g)"),

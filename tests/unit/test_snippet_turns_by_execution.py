@@ -29,6 +29,18 @@ WRITTEN = {
         ("t = 0\nfor x in range(6):\n    t += sum(j * x for j in range(x))\nprint(t)"),
         "return sum(j * x for j in range(x))",
     ),
+    "nothing that a turn made is used": (
+        "n = 0\nfor x in range(6):\n    y = [j * x for j in range(x)]\n    n += 1\nprint(n)",
+        "for _ in pool.map(turn, range(6)):",
+    ),
+    "nothing but the item is used": (
+        "n = 0\nfor x in range(6):\n    y = [j * x for j in range(x)]\n    n += x\nprint(n)",
+        "for x, _ in zip(range(6), pool.map(turn, range(6))):",
+    ),
+    "no more is sent than is used": (
+        "t = 0\nfor x in range(6):\n    y = [j * x for j in range(x)]\n    t += sum(y)\nprint(t)",
+        "    return sum(y)",
+    ),
     "the item kept": (
         (
             "out = []\nfor x in range(6):\n    s = [j * x % 5 for j in range(x)]\n"
@@ -157,6 +169,16 @@ def test_calls_on_processes_give_the_same(mix: WorkerMix, tmp_path: Path):
     )
     file = script(tmp_path, text)
     found = change(call_site(file), mix)
+    assert found is not None
+    assert run(applied(file, found), tmp_path) == printed(text)
+
+
+@pytest.mark.parametrize("name", ["job", "group", "threads", "futures", "future"])
+def test_a_function_of_any_name_is_run_by_the_threads_of_processes(name: str, tmp_path: Path):
+    loop = f"out = []\nfor x in range(7):\n    out.append({name}(x, 2))\nprint(out)\n"
+    text = f"def {name}(x, y):\n    return x * y\n\n{loop}"
+    file = script(tmp_path, text)
+    found = change(call_site(file, name), hybrid(2, 2))
     assert found is not None
     assert run(applied(file, found), tmp_path) == printed(text)
 

@@ -12,10 +12,11 @@ from advisor.analyse.methods import attributes_read
 from advisor.analyse.names import uses_of
 from advisor.analyse.touches import touches
 from advisor.analyse.turns import CHANGES
-from advisor.recommend.rewrite.around import Callee, Turn, climb, scope_around
+from advisor.recommend.rewrite.around import Callee, Turn, climb
 from advisor.recommend.rewrite.change import NoChangeError
 from advisor.recommend.rewrite.lined import can_go_again
-from advisor.recommend.rewrite.plain import BUILTINS, Path, Plain, exposed_in, is_names, names_in, paths_in
+from advisor.recommend.rewrite.plain import BUILTINS, Path, Plain, is_names, names_in, paths_in
+from advisor.recommend.rewrite.sharing import attributes_set, check_globals, names_of_all
 
 FRAMES = frozenset({"locals", "globals", "vars", "eval", "exec", "dir"})
 """What finds names by looking for them."""
@@ -169,7 +170,11 @@ def _check_apart(turn: Turn, callee: Callee, plain: Plain) -> None:
     left = {path for node in turn.rest for path in paths_in(_without(node, call))}
     if any(touch_each_other(path, other) for path in taken for other in left):
         raise NoChangeError("a turn looks at what the loop takes its items from")
-    check_globals(turn.file, loop, callee, plain, {path[0] for path in (*changed, *taken)} | own)
+    makers, read_of_object = plain.called(over), {name for path in func_reads(call.func, callee) for name in path[1:]}
+    if read_of_object & {name for function in makers for name in attributes_set(function)}:
+        raise NoChangeError("what makes the items changes what the calls read")
+    between = [*makers, *plain.called(_without(node, call) for node in turn.rest)]
+    check_globals(turn.file, loop, callee, plain, {path[0] for path in (*changed, *taken)} | own, between=between)
 
 
 def _taken(turn: Turn, plain: Plain) -> set[Path]:
@@ -224,36 +229,3 @@ def changed_in(rest: Sequence[ast.stmt], call: ast.Call, plain: Plain) -> set[Pa
         handed: list[ast.AST] = [] if adds else [*node.args, *node.keywords]
         found |= {path for part in handed for path in paths_in(part)}
     return found - {path for path in found if path[0] in plain.functions}
-
-
-def names_of_all(rest: Iterable[ast.AST]) -> set[str]:
-    """All names in several pieces of code."""
-    return {name for node in rest for name in names_in(node)}
-
-
-def check_globals(file: str, loop: ast.AST, callee: Callee, plain: Plain, changed: set[str]) -> None:
-    """Raises NoChangeError where the callee reads globals that the loop sets, or writes to the screen."""
-    function = source.function_at(callee.file, callee.line) if callee.file and callee.line is not None else None
-    if isinstance(function, ast.AsyncFunctionDef):
-        raise NoChangeError("the call gives a coroutine")
-    home = plain if callee.file in (None, file) else Plain(callee.file or file)
-    if function is not None and home.is_loud([function]):
-        raise NoChangeError("the calls write to the screen, or set globals")
-    if callee.file not in (None, file):
-        return
-    reads = set(callee.reads) | (home.reads([function]) | exposed_in(function) if function is not None else set())
-    if reads & changed & shared_names(file, loop):
-        raise NoChangeError("the calls read what the loop sets")
-
-
-def shared_names(file: str, node: ast.AST) -> set[str]:
-    """Names in the scope of `node` that other functions may see: all but the own ones of a function."""
-    scope = scope_around(file, node)
-    if scope is None:
-        module = source.tree(file)
-        return names_in(module) if module is not None else set()
-    declared = {name for each in ast.walk(scope) if isinstance(each, ast.Global | ast.Nonlocal) for name in each.names}
-    inner = names_of_all(each for each in ast.walk(scope) if isinstance(each, source.SCOPES) and each is not scope)
-    stored = {each.id for each in ast.walk(scope) if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load)}
-    own = stored | {each.arg for each in ast.walk(scope) if isinstance(each, ast.arg)}
-    return declared | inner | (names_in(scope) - own)

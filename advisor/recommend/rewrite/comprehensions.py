@@ -6,12 +6,13 @@ import ast
 
 from advisor.analyse import source
 from advisor.model.trial import WorkerMix
-from advisor.recommend.rewrite.apart import check_globals, plain_callee
+from advisor.recommend.rewrite.apart import plain_callee
 from advisor.recommend.rewrite.around import Callee, climb, scope_around
 from advisor.recommend.rewrite.change import Change, NoChangeError
 from advisor.recommend.rewrite.engine import Items, Workshop, display, target_text, workshop
 from advisor.recommend.rewrite.lined import is_local_function, stream
 from advisor.recommend.rewrite.plain import Plain, is_names, names_in
+from advisor.recommend.rewrite.sharing import check_globals
 from advisor.recommend.rewrite.text import block, swapped
 
 CONSUMERS = frozenset({

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import ast
 
-from advisor.recommend.rewrite.apart import plain_callee, shared_names
-from advisor.recommend.rewrite.around import climb
+from advisor.analyse import source
+from advisor.analyse.flow import MUTATORS
+from advisor.analyse.touches import touches
+from advisor.analyse.turns import CHANGES
+from advisor.recommend.rewrite.apart import plain_callee, touch_each_other
+from advisor.recommend.rewrite.around import climb, scope_around
 from advisor.recommend.rewrite.change import Change, NoChangeError, names_of
-from advisor.recommend.rewrite.plain import is_names, names_in
+from advisor.recommend.rewrite.own import made
+from advisor.recommend.rewrite.plain import is_names, names_in, paths_in
+from advisor.recommend.rewrite.sharing import names_of_all, shared_names
 from advisor.recommend.rewrite.text import block, expression, must_be_alone
 
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.Expr, ast.Return)
+_PLAIN = (*_SIMPLE, ast.AugAssign, ast.Delete)
 
 
 def awaited(file: str, call: ast.Call, note: str = "") -> Change:
@@ -23,6 +30,7 @@ def awaited(file: str, call: ast.Call, note: str = "") -> Change:
     must_be_alone(file, statement, statement)
     if getattr(statement, "value", None) is not call and not _sets_own_names(file, statement):
         raise NoChangeError("another task may change what is read before the call and set after it")
+    _must_hold_nothing(file, statement, call)
     names = names_of(file)
     given = [expression(file, each) for each in call.args]
     given += [f"{each.arg}={expression(file, each.value)}" if each.arg else f"**{expression(file, each.value)}"
@@ -55,6 +63,42 @@ def _statement(file: str, call: ast.Call) -> ast.stmt:
                 raise NoChangeError("the call stands in the head of a statement")
             found = parent
     raise NoChangeError("no coroutine makes the call")
+
+
+def _must_hold_nothing(file: str, statement: ast.stmt, call: ast.Call) -> None:
+    """Raises NoChangeError where the coroutine has read, by the end of the call, what it changes after.
+
+    Nothing came between the two as long as the call held up the loop: `self.n = work(self.n)` loses no update.
+    """
+    around = scope_around(file, statement)
+    assert around is not None
+    end = call.end_lineno or call.lineno, call.end_col_offset or 0
+    parents = source.parents(file)
+    every = [node for part in around.body for node in ast.walk(part)]
+    unread = {each for node in every for part in _changed_parts(node) for each in ast.walk(part)}
+    read = [node for node in every if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
+            and not isinstance(parents[node], ast.Attribute) and (node.lineno, node.col_offset) < end
+            and node not in unread]  # fmt: skip
+    later = [node for node in every if isinstance(node, _PLAIN) and node.lineno >= statement.lineno]
+    shared = shared_names(file, statement)
+    changed = {
+        touch.path for touch in touches(later, names_of_all(later)) if touch.how in CHANGES
+        and (touch.how != "set" or len(touch.path) > 1 or touch.key or touch.path[0] in shared)
+    }  # fmt: skip
+    mine = made(around.body)
+    held = {path for node in read for path in paths_in(node) if path[0] not in mine}
+    if any(touch_each_other(one, other) for one in changed for other in held):
+        raise NoChangeError("another task may change what is read before the call and changed after it")
+
+
+def _changed_parts(node: ast.AST) -> list[ast.expr]:
+    """What a statement sets, or adds to and does no more: nothing of what it was is kept."""
+    if isinstance(node, ast.Assign):
+        return node.targets
+    if isinstance(node, ast.AnnAssign | ast.AugAssign):
+        return [node.target]
+    func = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+    return [func] if isinstance(func, ast.Attribute) and func.attr in MUTATORS else []
 
 
 def _sets_own_names(file: str, statement: ast.stmt) -> bool:

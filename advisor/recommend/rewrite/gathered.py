@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from advisor.analyse import source
 from advisor.analyse.names import uses_of
 from advisor.model.outline import Outline
-from advisor.recommend.rewrite.apart import names_of_all, shared_names
 from advisor.recommend.rewrite.around import live_after
 from advisor.recommend.rewrite.change import Change, NoChangeError, indented
 from advisor.recommend.rewrite.engine import Items, Workshop
 from advisor.recommend.rewrite.lined import stream
 from advisor.recommend.rewrite.own import is_closed, is_quiet, made, mutated
 from advisor.recommend.rewrite.plain import Plain, exposed_in, names_in
+from advisor.recommend.rewrite.sharing import names_of_all, shared_names
 from advisor.recommend.rewrite.text import block
 
 

@@ -22,9 +22,9 @@ def stream(shop: Workshop, call: ast.Call, items: Items, own: set[str], *, again
     `again` where the items are gone through once more. Lines that this needs first are put into the setup. Raises
     NoChangeError where the arguments do not let themselves be lined up.
     """
-    func = _function(shop, call, own)
     if not shop.single and shop.mix.backend != "processes":
         return _grouped(shop, call, items, own, again=again)
+    func = _function(shop, call, own)
     columns = len([each for each in call.args if names_in(each) & own])
     if columns == 0 or any(isinstance(each, ast.Starred) for each in call.args):
         raise NoChangeError("no argument differs from call to call")
@@ -150,7 +150,7 @@ def _grouped(shop: Workshop, call: ast.Call, items: Items, own: set[str], *, aga
     func, keywords = shop.text(call.func), "".join(f", {each.arg}={shop.text(each.value)}" for each in call.keywords)
     job = shop.names.fresh("job", "task")
     if hybrid:
-        shop.beside += ("\n\n" if shop.beside else "") + _threaded(shop, name, func, one=one)
+        shop.beside += ("\n\n" if shop.beside else "") + _threaded(shop, name, func, (group, job), one=one)
         size = f"-(-len({jobs}) // {shop.mix.processes})"
         size = f"max({shop.mix.chunk}, {size})"
     else:
@@ -168,15 +168,21 @@ def _grouped(shop: Workshop, call: ast.Call, items: Items, own: set[str], *, aga
     return f"{chain}.from_iterable({shop.pool}.map({name}, {groups}))", jobs if plain else over
 
 
-def _threaded(shop: Workshop, name: str, func: str, *, one: bool) -> str:
-    """The function by which a process of a hybrid runs its calls on threads of its own."""
+def _threaded(shop: Workshop, name: str, func: str, given: tuple[str, str], *, one: bool) -> str:
+    """The function by which a process of a hybrid runs its calls on threads of its own; `given` names group and job.
+
+    No name in it is one of the file's: `func` may be called `job`.
+    """
+    group, job = given
     kind = shop.names.imported("concurrent.futures", "ThreadPoolExecutor")
-    head = f"def {name}(group):\n    with {kind}(max_workers={shop.mix.threads_per_process}) as threads:\n"
+    threads = shop.names.fresh("threads", "inner")
+    head = f"def {name}({group}):\n    with {kind}(max_workers={shop.mix.threads_per_process}) as {threads}:\n"
     if one:
-        return f"{head}        return list(threads.map({func}, group))\n"
+        return f"{head}        return list({threads}.map({func}, {group}))\n"
+    futures, future = shop.names.fresh("futures", "handed"), shop.names.fresh("future", "promise")
     return (
-        f"{head}        futures = [threads.submit({func}, *job) for job in group]\n"
-        "        return [future.result() for future in futures]\n"
+        f"{head}        {futures} = [{threads}.submit({func}, *{job}) for {job} in {group}]\n"
+        f"        return [{future}.result() for {future} in {futures}]\n"
     )
 
 

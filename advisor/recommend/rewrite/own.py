@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from advisor.analyse import source
 from advisor.analyse.touches import touches
 from advisor.analyse.turns import CHANGES
-from advisor.recommend.rewrite.apart import names_of_all
 from advisor.recommend.rewrite.plain import Plain, names_in
+from advisor.recommend.rewrite.sharing import names_of_all
 
 _MADE = (
     ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.Constant, ast.BinOp, ast.JoinedStr,

@@ -37,7 +37,7 @@ def rewritten_pool(file: str, line: int, mix: WorkerMix, current: WorkerMix) -> 
     if mix.chunk > 1:
         if submission not in set(ast.walk(statement)) or submission is made:
             raise NoChangeError("the tasks are handed over elsewhere")
-        swaps[submission] = _chunked(file, submission, mix)
+        swaps[submission] = _chunked(file, submission, mix, source.called(made))
     if mix.native_threads and made in set(ast.walk(submission)):
         raise NoChangeError("one expression")
     note = workshop(file, mix).note(statement) if mix.backend != current.backend else []
@@ -90,6 +90,8 @@ def _bindings(file: str) -> list[tuple[ast.expr, ast.expr]]:
 def _made(file: str, made: ast.Call, mix: WorkerMix, current: WorkerMix, names: Names) -> str:
     """The constructor's call for another mix."""
     kind = source.called(made)
+    if any(isinstance(each, ast.Starred) for each in made.args) or any(each.arg is None for each in made.keywords):
+        raise NoChangeError("what the pool is given is not known")
     others = [each for each in made.keywords if each.arg != SIZES[kind]]
     func = expression(file, made.func)
     if mix.backend != current.backend:
@@ -101,16 +103,18 @@ def _made(file: str, made: ast.Call, mix: WorkerMix, current: WorkerMix, names: 
     given = [expression(file, each) for each in made.args[1:]]
     if given:
         raise NoChangeError("arguments by place")
-    text = [f"{each.arg}={expression(file, each.value)}" for each in others if each.arg]
+    text = [f"{each.arg}={expression(file, each.value)}" for each in others]
     return f"{func}({', '.join((f'{SIZES[kind]}={mix.workers}', *text))})"
 
 
-def _chunked(file: str, submission: ast.Call, mix: WorkerMix) -> str:
-    """The call that hands over the tasks, so many at once."""
+def _chunked(file: str, submission: ast.Call, mix: WorkerMix, kind: str) -> str:
+    """The call that hands over the tasks, so many at once; one to a pool of `multiprocessing` may say so by place."""
     func = submission.func
     mapped = isinstance(func, ast.Attribute) and func.attr in _MAPS and mix.backend == "processes"
     if not mapped or any(each.arg is None for each in submission.keywords):
         raise NoChangeError("tasks are handed over one by one")
+    if kind in ("ThreadPool", "Pool") and len(submission.args) > 2:  # noqa: PLR2004  # function and tasks
+        raise NoChangeError("arguments by place")
     kept = [each for each in submission.keywords if each.arg != "chunksize"]
     given = [expression(file, each) for each in submission.args]
     given += [f"{each.arg}={expression(file, each.value)}" for each in kept]

@@ -10,14 +10,7 @@ from advisor.analyse import source
 from advisor.analyse.names import uses_of
 from advisor.model.outline import Outline
 from advisor.model.trial import WorkerMix
-from advisor.recommend.rewrite.apart import (
-    changed_in,
-    check_iterated,
-    check_source,
-    names_of_all,
-    shared_names,
-    touch_each_other,
-)
+from advisor.recommend.rewrite.apart import changed_in, check_iterated, check_source, touch_each_other
 from advisor.recommend.rewrite.around import live_after
 from advisor.recommend.rewrite.change import Change, NoChangeError, indented
 from advisor.recommend.rewrite.comprehensions import placed, statement_of
@@ -26,6 +19,7 @@ from advisor.recommend.rewrite.gathered import defined, gathered
 from advisor.recommend.rewrite.lined import stream
 from advisor.recommend.rewrite.own import is_closed, is_quiet, made, mutated
 from advisor.recommend.rewrite.plain import Plain, exposed_in, is_names, names_in, paths_in
+from advisor.recommend.rewrite.sharing import names_of_all, shared_names
 from advisor.recommend.rewrite.text import block, expression
 
 
@@ -72,21 +66,21 @@ def _of_loop(shop: Workshop, plain: Plain, loop: ast.For, found: Outline, reads:
     targets, worked = names_in(loop.target), set(uses_of(parts.work).set)
     if targets & worked:
         raise NoChangeError("a turn sets its item anew")
-    wanted = worked & (names_of_all(parts.rest) | live)
+    wanted = worked & (names_of_all(parts.rest) - _only_in(parts) | live)
     sure = uses_of([*parts.work, _told(sorted(wanted))], targets).exposed
     if wanted & set(sure):
         raise NoChangeError("a turn may leave a name unset")
     outs = sorted(wanted)
     value = shop.names.fresh("value", "result", "returned") if parts.given is not None else ""
     back = ", ".join([*outs, *([expression(shop.file, parts.given)] if parts.given is not None else [])])
-    body = "\n".join([*([block(shop.file, parts.work, {})] if parts.work else []), f"return {back}"])
-    call = defined(shop, found, body, loop.target, parts.worked)
+    lines = [*([block(shop.file, parts.work, {})] if parts.work else []), *([f"return {back}"] if back else [])]
+    call = defined(shop, found, "\n".join(lines), loop.target, parts.worked)
     swaps: dict[ast.AST, str] = {parts.given: value} if parts.given is not None else {}
     rest = block(shop.file, parts.rest, swaps) if parts.rest else "pass"
     kept = targets & (names_of_all(parts.rest) - _only_in(parts) | live)
     items = Items(target=loop.target, over=loop.iter)
     results, over = stream(shop, call, items, targets, again=bool(kept))
-    names = [*outs, *([value] if value else [])]
+    names = [*outs, *([value] if value else [])] or [shop.names.fresh("_", "done")]
     taken = names[0] if len(names) == 1 else f"({', '.join(names)})"
     if kept:
         text = target_text(shop, loop.target)
