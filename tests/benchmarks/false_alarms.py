@@ -24,7 +24,7 @@ from statistics import mean, median
 from scipy.stats import binomtest, mannwhitneyu
 from tabulate import tabulate
 
-from advisor.gate.decide import decide, next_look
+from advisor.gate.decide import LEAST_PAIRS, decide, next_look
 from advisor.gate.pairs import order
 from advisor.observe.plain import Command, Timer
 
@@ -109,8 +109,22 @@ def table(checks: Sequence[dict[str, object]]) -> str:
         rows.append((name, *(_share(said, slower, outcomes) for slower, outcomes in COLUMNS.values())))
     kinds = sorted({check["slower"] for check in checks})
     pairs = {slower: median(len(c["base"]) for c in checks if c["slower"] == slower) for slower in kinds}
+    dealt = [(0.0, ours(one_arm, checks)) for one_arm in _of_one_arm(checks)]
+    rows.append(("advise check, one arm's runs", *(_share(dealt, *COLUMNS[name]) for name in COLUMNS)))
     head = f"{len(checks)} checks; median pairs: " + ", ".join(f"{k:.0%} slower {v:.0f}" for k, v in pairs.items())
     return head + "\n\n" + tabulate(rows, ("rule", *COLUMNS), "simple")
+
+
+def _of_one_arm(checks: Sequence[dict[str, object]]) -> Iterator[dict[str, object]]:
+    """Shorter checks of equal arms: the runs of each arm of a slower head, in their order, dealt to two in turn."""
+    for check in checks:
+        for runs in (check["base"], check["head"]) if check["slower"] else ():
+            arms = {"base": [], "head": []}
+            for seconds, arm in zip(runs, order(), strict=False):
+                arms[arm].append(seconds)
+            count = min(map(len, arms.values()))
+            if count >= LEAST_PAIRS:
+                yield {"slower": 0.0, "base": arms["base"][:count], "head": arms["head"][:count]}
 
 
 def ours(check: dict[str, object], _checks: object) -> str:
