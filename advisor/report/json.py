@@ -36,17 +36,21 @@ def parse(text: str) -> Json:
 
     Raises ReportError where it is not JSON, not an object, or of another schema.
     """
+    return parsed(text, SCHEMA, what="an advice file", command="advise --json FILE SCRIPT")
+
+
+def parsed(text: str, schema: str, *, what: str, command: str) -> Json:
+    """The object of `what`, a file of `schema` that `command` writes. Raises ReportError as `parse` does."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ReportError("this is not an advice file", why=f"not JSON: {error}") from error
-    schema = found.get("schema") if isinstance(found, dict) else None
-    if schema != SCHEMA:
+        raise ReportError(f"this is not {what}", why=f"not JSON: {error}") from error
+    told = found.get("schema") if isinstance(found, dict) else None
+    if told != schema:
         raise ReportError(
-            f"this is not an advice file of schema {SCHEMA}",
-            why=f"its schema is {schema!r}",
-            cure="write it anew with `advise --json FILE SCRIPT`",
-        )
+            f"this is not {what} of schema {schema}", why=f"its schema is {told!r}",
+            cure=f"write it anew with `{command}`",
+        )  # fmt: skip
     return dict(found)
 
 

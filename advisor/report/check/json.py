@@ -6,10 +6,9 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from advisor.errors import ReportError
 from advisor.model.check import CHECK_SCHEMA
 from advisor.report.check import phrases, tables
-from advisor.report.json import Json, finite, utc
+from advisor.report.json import Json, finite, parsed, utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,18 +27,7 @@ def parse(text: str) -> Json:
 
     Raises ReportError where it is not JSON, not an object, or of another schema.
     """
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise ReportError("this is not the file of a check", why=f"not JSON: {error}") from error
-    schema = found.get("schema") if isinstance(found, dict) else None
-    if schema != CHECK_SCHEMA:
-        raise ReportError(
-            f"this is not the file of a check, of schema {CHECK_SCHEMA}",
-            why=f"its schema is {schema!r}",
-            cure="write it anew with `advise check --json FILE`",
-        )
-    return dict(found)
+    return parsed(text, CHECK_SCHEMA, what="the file of a check", command="advise check --json FILE")
 
 
 def document(result: CheckResult) -> Json:
