@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,18 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from advisor.cli import files, index, output
-from advisor.cli.history import default_file
+from advisor.cli.delivery import (
+    COMMAND_VARIABLE,
+    PAGE,
+    SUMMARY_VARIABLE,
+    on_github,
+    put_result,
+    remember,
+    repository,
+    save,
+    tell_github,
+    write_report,
+)
 from advisor.cli.run import REPORTS
 from advisor.errors import (
     EXIT_ADVICE,
@@ -21,7 +31,6 @@ from advisor.errors import (
     EXIT_REGRESSION,
     AdvisorError,
     ConfigError,
-    ReportError,
 )
 from advisor.report.words import printable
 
@@ -31,9 +40,6 @@ if TYPE_CHECKING:
 
 PROJECT = "pyproject.toml"
 SECTION = "[tool.advise"
-PAGE = "check.html"
-COMMAND_VARIABLE, SUMMARY_VARIABLE = "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"
-
 
 Writer = tuple[Path, "Callable[[CheckResult], str]"]
 
@@ -234,9 +240,9 @@ def _deliver(result: CheckResult, given: Given, plan: CheckPlan, writers: Sequen
     deeds = [
         partial(put_result, result, on_github=on_github(given["github"])),
         *(partial(write_report, result, path, render) for path, render in writers),
-        *([partial(_tell_github, result)] if on_github(given["github"]) else []),
-        *([partial(_save, result, given["save"], plan)] if given["save"] is not None else []),
-        partial(_remember, result, given),
+        *([partial(tell_github, result)] if on_github(given["github"]) else []),
+        *([partial(save, result, given["save"], plan)] if given["save"] is not None else []),
+        *([] if given["no_history"] else [partial(remember, result, given["history"])]),
     ]
     failures = []
     for deed in deeds:
@@ -248,93 +254,14 @@ def _deliver(result: CheckResult, given: Given, plan: CheckPlan, writers: Sequen
         raise failures[0]
 
 
-def put_result(result: CheckResult, *, on_github: bool) -> None:
-    """Print the result; a name in it must not begin a line that the runner takes for a command."""
-    from advisor.report.check import commands, terminal  # noqa: PLC0415  # as above
-
-    text = terminal.render(result, width=output.columns(), color=output.colored())
-    output.put(commands.inert(text, secrets.token_hex(16)) if on_github else text)
-
-
-def write_report(result: CheckResult, path: Path, render: Callable[[CheckResult], str]) -> None:
-    """Write the file that `render` makes of the result, and say so."""
-    files.write(path, render(result))
-    output.put(f"Written: {printable(str(path))}\n")
-
-
 def _writers(given: Given) -> Iterator[Writer]:
     from advisor.report.check import html, json, junit, markdown, sarif  # noqa: PLC0415  # as above
 
     yield given["output"] / PAGE, html.render
     wanted = (
         (given["json"], json.render), (given["markdown"], markdown.render), (given["junit"], junit.render),
-        (given["sarif"], partial(sarif.render, repository=_repository())),
+        (given["sarif"], partial(sarif.render, repository=repository())),
     )  # fmt: skip
     for path, render in wanted:
         if path is not None:
             yield path, render
-
-
-def _repository() -> str | None:
-    """The repository's address where the runner tells it."""
-    server, name = (os.environ.get(f"GITHUB_{part}") for part in ("SERVER_URL", "REPOSITORY"))
-    return f"{server}/{name}" if server and name else None
-
-
-def on_github(wanted: bool | None) -> bool:
-    """Whether workflow commands are printed: as the user wants it, else where a runner of GitHub reads them."""
-    return os.environ.get(COMMAND_VARIABLE) == "true" if wanted is None else wanted
-
-
-def _tell_github(result: CheckResult) -> None:
-    """Annotations on standard output, and a summary of the step where the runner gives a file for it."""
-    from advisor.report.check import commands, markdown  # noqa: PLC0415  # as above
-
-    output.put(commands.render(result))
-    summary = os.environ.get(SUMMARY_VARIABLE)
-    if summary:
-        try:
-            with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(markdown.render(result, most_bytes=markdown.SUMMARY_BYTES))
-        except OSError as error:
-            raise ReportError("the step's summary was not written", why=f"{summary}: {error.strerror}") from error
-
-
-def _remember(result: CheckResult, given: Given) -> None:
-    """Add the result to the history. That of its own accord it cannot is no reason to fail."""
-    if given["no_history"]:
-        return
-    from advisor.history.store import History  # noqa: PLC0415  # as above
-
-    if given["history"] is not None:
-        History(given["history"]).add(result)
-        return
-    file = default_file(Path.cwd())
-    try:
-        History(file).add(result)
-        files.write(file.parent / ".gitignore", "*\n")  # what is kept here is of this machine
-    except AdvisorError as error:
-        output.complain(f"the result is not in the history: {error}")
-
-
-def _save(result: CheckResult, file: Path, plan: CheckPlan) -> None:
-    """Keep head's runs of every script that has any."""
-    from advisor.model.baseline import Baseline, StoredScript  # noqa: PLC0415  # as above
-    from advisor.report.check.baseline import render  # noqa: PLC0415  # as above
-
-    planned = {script.name: script for script in plan.scripts}
-    stored = tuple(
-        StoredScript(
-            name=script.name, program=planned[script.name].shown, argv=planned[script.name].argv,
-            runs=script.pairs.head or script.alone,
-            aa_ratio=script.self_test.ratio if script.self_test is not None else None,
-        )
-        for script in result.scripts
-        if script.pairs.head or script.alone
-    )  # fmt: skip
-    baseline = Baseline(
-        advisor_version=result.advisor_version, created=result.created, commit=result.head.commit,
-        fingerprint=result.fingerprint, scripts=stored,
-    )  # fmt: skip
-    files.write(file, render(baseline))
-    output.put(f"Kept: {printable(str(file))}\n")

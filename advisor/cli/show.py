@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from advisor.cli import files, index
-from advisor.cli.check import PAGE, on_github, put_result, write_report
+from advisor.cli.delivery import PAGE, on_github, put_result, write_report
 from advisor.cli.run import REPORTS, Wanted, deliver, html_of, report_name
 from advisor.errors import EXIT_ADVICE, ReportError
 
