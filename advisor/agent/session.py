@@ -202,6 +202,7 @@ def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
         "effects": effects,
         "safe_requests": site.notes.requests,
         "current": current,
+        "own_workers": site.own_workers,
     }
 
 

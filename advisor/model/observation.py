@@ -67,6 +67,7 @@ class Observation:
     entry. `gil_share` has one figure a stack: the share of its CPU time that held the GIL, in [0, 1].
     `source` is "py-spy" or, where ptrace is not permitted, "sampler" (in-process; ADV403): `source_note` then says why,
     and `source_cure` what to do about it.
+    `forks` are the pids of processes forked from the script's that ran no other program.
     `samples` and `sample_errors` are the recorders' own health figures.
     """
 
@@ -79,6 +80,7 @@ class Observation:
     stacks: tuple[Stack, ...] = ()
     gil_share: tuple[float, ...] = ()
     ticks: tuple[Tick, ...] = ()
+    forks: frozenset[int] = frozenset()
     samples: int = 0
     sample_errors: int = 0
     stdout_bytes: int = 0

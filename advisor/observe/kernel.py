@@ -35,7 +35,7 @@ class KernelRecord:
     """What the reader saw: its samples in order, and sums over every process and thread it met.
 
     `sums` has `cpu_ns`, `delay_ns`, `voluntary` and `involuntary` (switches) since the gate was opened, `before` those
-    of the script's process up to then.
+    of the script's process up to then. `forks` are the processes forked from it that ran no other program.
     """
 
     samples: tuple[KernelSample, ...]
@@ -43,6 +43,7 @@ class KernelRecord:
     before: Counter[str]
     processes: int
     threads: int
+    forks: frozenset[int]
 
 
 @dataclass(slots=True)
@@ -102,6 +103,7 @@ class KernelReader:
             before=self._before,
             processes=self._tree.processes_seen,
             threads=self._tree.threads_seen,
+            forks=frozenset(self._tree.forks),
         )
 
     def _run(self) -> None:

@@ -15,10 +15,15 @@ from advisor.observe.taskfiles import ProcFile, ThreadFiles, ThreadPoint
 # Files are kept open: a read then costs 2-3 us instead of 10-12. Beyond so many threads each is opened when read,
 # because common limits allow a process 1024 descriptors.
 _MAX_KEPT_OPEN = 200
+# Looks at which program a child runs: between a fork and the start of another program lie a few ms.
+_PROGRAM_LOOKS = 5
 
 
 class ProcessTree:
-    """Process `root` and all that descend from it, under the proc file system `proc`."""
+    """Process `root` and all that descend from it, under the proc file system `proc`.
+
+    `forks` are the descendants that run the script's own program from where it was forked.
+    """
 
     def __init__(self, root: int, proc: Path = Path("/proc")) -> None:
         self._proc = proc
@@ -26,6 +31,9 @@ class ProcessTree:
         self._threads: dict[int, dict[int, ThreadFiles]] = {}
         self._facts: dict[int, LiveFacts] = {}
         self._ended: Counter[str] = Counter()
+        self._looks: dict[int, int] = {}
+        self._command = _command(proc / str(root))
+        self.forks: set[int] = set()
         self.processes_seen = 0
         self.threads_seen = 0
         self._foreign = self._pids() - {root}
@@ -43,8 +51,12 @@ class ProcessTree:
         for pid in sorted(present - self._foreign - self._threads.keys()):
             if self._parent(pid) in self._threads:
                 self._admit(pid)
+                self.forks.add(pid)
+                self._looks[pid] = _PROGRAM_LOOKS
             else:
                 self._foreign.add(pid)
+        for pid in [pid for pid, left in self._looks.items() if left]:
+            self._look_at_program(pid)
         for thread in self._all_threads():
             thread.read_switches()
 
@@ -81,6 +93,14 @@ class ProcessTree:
         self._facts[pid] = LiveFacts(self._proc / str(pid), self._program, self.folders)
         self.processes_seen += 1
 
+    def _look_at_program(self, pid: int) -> None:
+        """Keep among the forks what still is one; of a process that is gone, the last look counts."""
+        self._looks[pid] -= 1
+        command = _command(self._proc / str(pid))
+        if command and command != self._command:
+            self.forks.discard(pid)
+            self._looks[pid] = 0
+
     def _match_threads(self, pid: int) -> None:
         """Make the threads we hold those that exist; forget a process that is gone."""
         held = self._threads[pid]
@@ -109,3 +129,9 @@ class ProcessTree:
 
     def _parent(self, pid: int) -> int:
         return parent_pid(ProcFile(f"{self._proc}/{pid}/stat", keep=False).read())
+
+
+def _command(folder: Path) -> bytes:
+    with suppress(OSError):
+        return (folder / "cmdline").read_bytes()
+    return b""

@@ -142,6 +142,7 @@ class Watch:
             stacks=joined.stacks,
             gil_share=joined.gil_share,
             ticks=joined.ticks,
+            forks=record.forks,
             samples=samples,
             sample_errors=errors,
             stdout_bytes=stdout_bytes,

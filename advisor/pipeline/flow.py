@@ -16,6 +16,7 @@ from advisor.analyse.eventloop import blocking
 from advisor.analyse.loops import hot_loops
 from advisor.analyse.profile import run_profile
 from advisor.analyse.sites import build, hot_lines, import_seconds
+from advisor.analyse.unseen import with_unseen
 from advisor.errors import EXIT_INTERRUPTED, AdvisorError, TargetError
 from advisor.model.advice import Advice, Baseline
 from advisor.model.recording import Recording
@@ -130,6 +131,7 @@ class _Run:
             observation = self.observed(stdin)
             texts = read_sources(observation)
         recording, process = self.record(observation, stdin)
+        observation = with_unseen(observation, recording.sites if recording is not None else ())
         try:
             with self.stopwatch.step("replay"):
                 noise = _noise() if process is not None else None

@@ -314,6 +314,27 @@ sys.path.pop(0)
     assert sum(found[kind] for kind in kinds) >= LEAST_SHARE, found
 
 
+def test_forked_processes_are_told_from_other_programs(tmp_path: Path, folder: Path) -> None:
+    body = """
+import multiprocessing
+def work():
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.5)"])
+    time.sleep(0.5)
+    child.wait()
+    print(os.getpid(), child.pid, file=open(sys.argv[0] + ".pids", "a"))
+multiprocessing.set_start_method("fork")
+processes = [multiprocessing.Process(target=work) for _ in range(2)]
+for process in processes: process.start()
+for process in processes: process.join()
+def work(): pass
+"""
+    script = write_script(tmp_path, body)
+    observation = observe(script, folder)
+
+    pids = [line.split() for line in Path(f"{script}.pids").read_text().splitlines()]
+    assert observation.forks == {int(forked) for forked, _program in pids}
+
+
 def test_an_abandoned_watch_leaves_nothing_behind(tmp_path: Path, folder: Path) -> None:
     launched = launch(Target(python=sys.executable, script=str(write_script(tmp_path, SLEEP))))
     watch = Watch(launched.pid, folder, own=lambda _file: True)

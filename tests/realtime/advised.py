@@ -36,7 +36,9 @@ def _run(command: list[str], environment: dict[str, str]) -> subprocess.Complete
 
 def spoken_of(advice: dict[str, Any]) -> dict[str, Any]:
     """The site the verdict speaks of."""
-    best: dict[str, Any] = next(site for site in advice["sites"] if site["id"] == advice["recommendation"]["site"])
+    named = advice["recommendation"]["site"]
+    assert named is not None, (advice["verdict"], [(site["callee"], site["share"]) for site in advice["sites"]])
+    best: dict[str, Any] = next(site for site in advice["sites"] if site["id"] == named)
     return best
 
 

@@ -113,6 +113,7 @@ def test_a_list_of_processes_is_seen_with_the_work_inside(tmp_path: Path, enviro
     site = spoken_of(advice)
     assert (site["callee"], site["kind"], site["calls"]) == ("work", "pool", 12)
     assert today(site) == ("processes", 4, 1)
+    assert site["share"] >= 0.7  # though each process is over before a recorder has looked into it for long
     assert (site["bound"], site["detail"]) == ("cpu-bound", "python")
     assert site["recommendation"]["backend"] in {"processes", "serial"}
     assert not [other for other in advice["sites"] if "join" in other["callee"]]
