@@ -23,6 +23,7 @@ from advisor.recommend.rewrite.coroutines import awaited
 from advisor.recommend.rewrite.pools import rewritten_pool
 from advisor.recommend.rewrite.statements import rewritten_loop
 from advisor.recommend.rewrite.turns import rewritten_turns
+from advisor.recommend.rewrite.unforked import warned
 
 MOST_TASKS = 100_000
 """Tasks that a pool is handed at once: each costs it about 1 kB until its result is taken."""
@@ -49,7 +50,8 @@ def change_of(site: Site, advice: Recommendation | None, machine: Machine) -> Ch
     if many or advice.mix.backend == "serial" or not _is_safe(site, recorded, advice.mix):
         return None
     try:
-        found = _native(_written(site, recorded, advice.mix, machine), advice.mix, machine)
+        found = warned(_written(site, recorded, advice.mix, machine), recorded.file, recorded.reads, advice.mix)
+        found = _native(found, advice.mix, machine)
     except (NoChangeError, RecursionError):  # the second by code nested deeper than any reader would follow
         return None
     return found if len(found.snippet) <= LONGEST and compiles(found.snippet) else None

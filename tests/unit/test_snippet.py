@@ -20,6 +20,7 @@ from advisor.model.site import Safety
 from advisor.model.trial import SERIAL, WorkerMix
 from advisor.recommend.snippet import compiles, snippet
 
+COMMENTS = ("of each", "all of them", "nine", "quickly", "told at once")
 LOOP = "def work(x):\n    return x\n\nout = []\nfor x in range(9):\n    out.append(work(x))\nprint(out)\n"
 
 
@@ -74,6 +75,50 @@ def test_groups_of_calls_ask_for_no_import_that_they_do_not_use(tmp_path: Path):
     found = change(call_site(script(tmp_path, text)), threads(4, chunk=3))
     assert found is not None
     assert "partial" not in found.snippet
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "# of each\nout = []\n# all of them\nfor x in range(9):  # nine\n    # quickly\n    out.append(work(x))\n",
+        "for x in range(9):  # nine\n    # quickly\n    work(x)\n",
+        "for x in range(9):\n    print(work(x))  # told at once\n",
+    ],
+)
+def test_no_comment_is_lost(loop: str, tmp_path: Path):
+    text = f"def work(x):\n    return x\n\n{loop}"
+    file = script(tmp_path, text)
+    found = change(call_site(file), threads(4))
+    assert found is not None
+    after = applied(file, found)
+    assert [after.count(f"# {each}") for each in COMMENTS] == [text.count(f"# {each}") for each in COMMENTS]
+
+
+GUARDED = """\
+def work(x):
+    return x * FACTOR
+
+if __name__ == "__main__":
+    FACTOR = 3
+    out = []
+    for x in range(9):
+        out.append(work(x))
+    print(out)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "mix", "warned"),
+    [
+        (GUARDED, processes(4), True),
+        (GUARDED, threads(4), False),
+        (f"FACTOR = 2\n{GUARDED}", processes(4), False),
+    ],
+)
+def test_processes_that_would_not_find_a_global_are_warned_of(text: str, mix: WorkerMix, warned: bool, tmp_path: Path):
+    found = change(call_site(script(tmp_path, text), reads=("FACTOR",)), mix)
+    assert found is not None
+    assert ("have no `FACTOR`" in found.snippet) == warned
 
 
 def test_a_change_that_holds_more_data_than_code_is_not_written(tmp_path: Path):

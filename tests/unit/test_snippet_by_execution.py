@@ -320,6 +320,21 @@ WRITTEN = {
         ),
         "# kept",
     ),
+    "a file of each turn's own": (
+        (
+            "from pathlib import Path\nfor x in range(3):\n    file = Path(f'out-{x}')\n    print(work(x))\n"
+            "    file.write_text('w')\n    file.unlink()"
+        ),
+        "pool.submit(work, x)",
+    ),
+    "one file for what comes back": (
+        (
+            "from pathlib import Path\nPath('results').write_text('')\nfor x in range(3):\n    v = work(x)\n"
+            "    with open('results', 'a', encoding='utf-8') as f:\n        print(v, file=f)\n"
+            "print(len(Path('results').read_text()))"
+        ),
+        "pool.map(",
+    ),
     "on one line": (
         "out = []\nfor x in range(5): out.append(work(x))\nprint(out)",
         "out = list(",
@@ -416,6 +431,24 @@ NONE = {
     ),
     "handed out": ("def main():\n    for i in range(5):\n        yield work(i)\nprint(list(main()))"),
     "an else": "for i in range(5):\n    work(i)\nelse:\n    print('end')",
+    "a file that the next call reads": (
+        "from pathlib import Path\nPath('state').write_text('1')\ndef work(x):\n"
+        "    return int(Path('state').read_text())\n"
+        "for i in range(4):\n    v = work(i)\n    Path('state').write_text(str(v + 1))\n    print(v)"
+    ),
+    "a file that the next call reads, by a function": (
+        "STATE = 'state'\ndef save(v):\n    with open(STATE, 'w') as f:\n        f.write(str(v))\n"
+        "def work(x):\n    with open(STATE) as f:\n        return int(f.read())\nsave(1)\n"
+        "for i in range(4):\n    v = work(i)\n    save(v + i)\n    print(v)"
+    ),
+    "the folder that calls look into": (
+        "import os\ndef work(x):\n    return len(os.getcwd())\n"
+        "for i in range(2):\n    print(work(i))\n    os.chdir('/')"
+    ),
+    "the environment": (
+        "import os\ndef work(x):\n    return os.environ.get('ROUND')\n"
+        "for i in range(3):\n    print(work(i))\n    os.environ['ROUND'] = str(i)"
+    ),
     "any ends early": "print(any(work(i) > 6 for i in range(5)))",
     "a generator kept": "g = (work(i) for i in range(5))\nprint(next(g))",
     "what is given prints": ("def say(x):\n    print(x)\n    return x\nfor i in range(5):\n    print(work(say(i)))"),
@@ -484,7 +517,10 @@ NONE = {
 
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("name", WRITTEN)
-def test_a_change_is_written_and_changes_no_output(name: str, workers: int, tmp_path: Path):
+def test_a_change_is_written_and_changes_no_output(
+    name: str, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
     text, wanted = WRITTEN[name]
     file = script(tmp_path, text if "def work(" in text else WORK + text)
     found = change(call_site(file), threads(workers))

@@ -15,7 +15,7 @@ from advisor.analyse.turns import CHANGES
 from advisor.recommend.rewrite.around import Callee, Turn, climb
 from advisor.recommend.rewrite.change import NoChangeError
 from advisor.recommend.rewrite.lined import can_go_again
-from advisor.recommend.rewrite.plain import BUILTINS, Path, Plain, is_names, names_in, paths_in
+from advisor.recommend.rewrite.plain import BUILTINS, CLASSES, Path, Plain, is_names, names_in, paths_in
 from advisor.recommend.rewrite.sharing import attributes_set, check_globals, names_of_all
 
 FRAMES = frozenset({"locals", "globals", "vars", "eval", "exec", "dir"})
@@ -160,7 +160,8 @@ def _check_apart(turn: Turn, callee: Callee, plain: Plain) -> None:
     changed = changed_in(turn.rest, call, plain) | sets
     aliases = {path[0] for path in changed if path[0] in own}
     roots = {(name,) for node in (*over, *turn.before) for name in names_in(node)} if aliases else set()
-    for path in (*changed, *(root for root in roots if root[0] not in own)):
+    roots = {root for root in roots if root[0] not in own and plain.bound.get(root[0]) not in CLASSES}
+    for path in (*changed, *roots):
         if any(touch_each_other(path, other) for other in outer):
             raise NoChangeError(f"the turns change `{'.'.join(path)}`, which the calls are given")
     grown = {path for path in changed if path[0] not in own}

@@ -9,7 +9,7 @@ from advisor.model.trial import WorkerMix
 from advisor.recommend.rewrite.around import climb, scope_around
 from advisor.recommend.rewrite.change import Change, Names, NoChangeError, indented, names_of
 from advisor.recommend.rewrite.plain import names_in
-from advisor.recommend.rewrite.text import expression, must_be_alone
+from advisor.recommend.rewrite.text import expression, lost_comments, must_be_alone
 
 MOST_COLUMNS = 100
 """Longest line that is written; longer displays are broken at their clauses."""
@@ -67,7 +67,8 @@ class Workshop:
         if isinstance(scope_around(self.file, first), ast.AsyncFunctionDef):
             raise NoChangeError("waiting for the pool would hold up the event loop")
         lines = [*self.setup, self.header(), indented(body)]
-        note = self.note(first)
+        kept = "\n".join([*lines, self.beside])
+        note = [*lost_comments(self.file, first, last, kept), *self.note(first)]
         return Change(
             first_line=first.lineno, last_line=last.end_lineno or last.lineno, text="\n".join([*note, *lines]),
             imports=tuple(self.names.imports), beside=self.beside,

@@ -13,6 +13,7 @@ from advisor.recommend.rewrite.change import Change, NoChangeError, indented
 from advisor.recommend.rewrite.engine import Items, Workshop, display, target_text, workshop
 from advisor.recommend.rewrite.hoist import hoisted
 from advisor.recommend.rewrite.lined import is_local_function, stream
+from advisor.recommend.rewrite.outside import check_outside
 from advisor.recommend.rewrite.plain import Plain, names_in
 from advisor.recommend.rewrite.text import block
 
@@ -21,6 +22,7 @@ def rewritten_loop(file: str, call: ast.Call, mix: WorkerMix, callee: Callee) ->
     """The loop statement around a call, on workers. Raises NoChangeError where that is not sure to change nothing."""
     turn, plain = turn_of(file, call), Plain(file)
     check_turn(turn, callee, plain)
+    check_outside(turn, plain)
     if mix.backend != "threads" and is_local_function(workshop(file, mix), call.func):
         raise NoChangeError("another process would not find the function")
     live = live_after(file, turn.loop)

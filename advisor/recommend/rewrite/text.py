@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Mapping, Sequence
+import io
+import tokenize
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from advisor.analyse import source
 from advisor.recommend.rewrite.change import NoChangeError
@@ -35,6 +39,27 @@ def has_long_texts(code: str) -> bool:
     """True for strings over several lines, which are other strings once their lines begin further in."""
     texts = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant | ast.JoinedStr))
     return any(node.lineno != node.end_lineno for node in texts)
+
+
+def lost_comments(file: str, first: ast.stmt, last: ast.stmt, kept: str) -> list[str]:
+    """Comments on the lines of some statements that the text written in their place does not hold, in order."""
+    lines = range(first.lineno, (last.end_lineno or last.lineno) + 1)
+    left = Counter(_comments(kept))
+    lost = []
+    for comment in _comments("\n".join(source.text(file, line).strip() for line in lines)):
+        if left[comment]:
+            left[comment] -= 1
+        else:
+            lost.append(comment)
+    return lost
+
+
+def _comments(code: str) -> Iterator[str]:
+    """Comments of lines that need not be whole statements; of what cannot be read, those up to there."""
+    with suppress(tokenize.TokenError, SyntaxError):
+        for token in tokenize.generate_tokens(io.StringIO(code).readline):
+            if token.type == tokenize.COMMENT:
+                yield token.string
 
 
 def must_be_alone(file: str, first: ast.stmt, last: ast.stmt) -> None:

@@ -1,0 +1,51 @@
+"""A warning for processes that are not forked: they lack what the script sets only as the main program."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from advisor.analyse import source
+from advisor.model.trial import WorkerMix
+from advisor.recommend.rewrite.change import Change
+from advisor.recommend.rewrite.plain import names_in
+
+
+def warned(found: Change, file: str, reads: Iterable[str], mix: WorkerMix) -> Change:
+    """The change, with a comment that names the globals that workers read and would not find set."""
+    missing = sorted(set(reads) & set_by_main_alone(file)) if mix.backend in ("processes", "hybrid") else []
+    if not missing:
+        return found
+    names = ", ".join(f"`{name}`" for name in missing)
+    note = f"# processes that do not start by fork (macOS, Windows, Python 3.14) have no {names}: give it to the calls"
+    return replace(found, text=f"{note}\n{found.text}")
+
+
+def set_by_main_alone(file: str) -> set[str]:
+    """Globals that are set only under `if __name__ == "__main__":` or by functions that declare them global."""
+    module = source.tree(file)
+    if module is None:
+        return set()
+    always = {name for node in module.body if not _is_main(node) for name in _bound(node)}
+    guarded = {name for node in module.body if _is_main(node) for name in _bound(node)}
+    declared = {name for node in ast.walk(module) if isinstance(node, ast.Global) for name in node.names}
+    return (guarded | declared) - always
+
+
+def _is_main(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and "__name__" in names_in(node.test)
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    """Names that a statement of the module's top level binds there."""
+    if isinstance(statement, source.Function | ast.ClassDef):
+        yield statement.name
+        return
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from ((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+        elif isinstance(node, source.Function | ast.ClassDef):
+            yield node.name
