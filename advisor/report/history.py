@@ -65,7 +65,7 @@ def render(points: Iterable[Point], *, source: str = "") -> str:
     """The page as text, to be written as UTF-8. `source` names the file that the points come from."""
     points = tuple(points)
     scripts = [(name, panels(group, number)) for number, (name, group) in enumerate(_by_script(points))]
-    library, script = page.library("uplot/uPlot.iife.min.js"), page.asset("history.js")
+    shipped = (page.library("uplot/uPlot.iife.min.js"), page.asset("history.js"), page.asset("paper.js"))
     values = {
         "scripts": scripts,
         "card": card.content(card.of_history(points)),
@@ -73,9 +73,8 @@ def render(points: Iterable[Point], *, source: str = "") -> str:
         "marks": MARKS,
         "drawings": {panel.id: drawing(panel) for _, found in scripts for panel in found if panel.measured},
         "styles": [page.asset("report.css"), page.library("uplot/uPlot.min.css"), page.asset("history.css")],
-        "library": library,
-        "script": script,
-        "policy": page.policy((library, script)),
+        "scripts_of_page": shipped,
+        "policy": page.policy(shipped),
     }
     return page.render(TEMPLATE, values)
 

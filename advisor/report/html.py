@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = "report.html.j2"
 STYLES = ("report.css", "advice.css", flame.STYLE)
+SCRIPTS = ("report.js", "sort.js", "paper.js", "figures.js")
 MOST_BYTES = 2_000_000
 """Of a page: what is mailed and opened on a telephone."""
 STACK_LIMITS = (flame.MOST_STACKS, 4_000, 1_000)  # a name for each frame of 10,000 stacks takes a megabyte by itself
@@ -66,7 +67,7 @@ def _page(advice: Advice) -> dict[str, Any]:
         "best": _section(best) if best is not None else None,
         "sites": [_section(entry) for entry in advice.sites],
         "where": whereabouts.of(advice),
-        "command": repeat.command(advice.target),
+        "command": repeat.command(advice.target, advice.settings),
         "scaling": scales,
         "scaling_document": scaling.document(scales) if scales is not None and scales.drawable else None,
         "listings": listings,
@@ -149,7 +150,7 @@ def _tables(advice: Advice) -> Mapping[str, Any]:
 def _assets(advice: Advice, *, drawn: bool) -> Mapping[str, Any]:
     """Style sheets, scripts and the policy that allows these; libraries come along where there is something to draw."""
     stacks, lines = bool(advice.profile.stacks), any(line.spans for line in advice.profile.threads)
-    scripts = [page.asset("report.js")]
+    scripts = [page.asset(name) for name in SCRIPTS]
     scripts += [page.library("d3/d3.min.js")] if lines and not stacks else []
     scripts += flame.scripts() if stacks else ()
     scripts += [page.asset("timeline.js")] if lines else []

@@ -272,6 +272,10 @@ def test_on_paper_it_is_light_and_nothing_is_hidden_by_scrolling(report: Page):
     expect(report.get_by_role("navigation")).to_be_hidden()
     cut = "[...document.querySelectorAll('.scroll')].filter(it => getComputedStyle(it).overflowY !== 'visible').length"
     assert report.evaluate(cut) == 0
+    report.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert report.locator("details:not([open])").count() == 0
+    report.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert report.locator("details:not([open])").count() > 0
     ink = f"({INK})(document.querySelector('#scaling canvas')).includes('27,31,36')"
     report.wait_for_function(ink)
 

@@ -29,16 +29,9 @@
 
   const sum = (seconds, columns) => columns.reduce((total, column) => total + seconds[column], 0);
 
-  // As report/words.py writes them.
-  function seconds(value) {
-    const size = Math.abs(value);
-    if (size === 0) return "0 s";
-    const [scaled, unit] = size >= 0.9995 ? [size, "s"] : size >= 1e-3 ? [size * 1e3, "ms"] : [size * 1e6, "us"];
-    return `${scaled >= 99.95 ? scaled.toFixed(0) : scaled.toPrecision(3)} ${unit}`;
-  }
+  const { seconds, percent } = figures;
   const signed = (value) => (value < 0 ? "-" : value > 0 ? "+" : "") + seconds(value);
   const signedPercent = (share) => (share > 0 ? "+" : "") + percent(share);
-  const percent = (share) => `${(100 * share).toFixed(Math.abs(share) < 0.1 ? 1 : 0)}%`;
 
   // Two arms: colour by what a frame and all it called grew or shrank.
   function differenceOf(stacks, frames) {

@@ -1,4 +1,4 @@
-// Sorting, copying, the theme and the download. The page is complete without it: every figure stands in it as text.
+// Copying, the theme and the download. The page is complete without it: every figure stands in it as text.
 "use strict";
 (() => {
   // Where the clipboard is closed to a page, the text is selected for the reader to copy, or copied by the old command.
@@ -22,36 +22,6 @@
     tools.querySelector("button").addEventListener("click", async () => {
       said.textContent = "";
       said.textContent = await copy(code.textContent, code);
-    });
-  }
-
-  // Figures by value, the others by letter; what was not measured stands last either way.
-  function compare(one, other, way) {
-    if (one === other) return 0;
-    if (one === "") return 1;
-    if (other === "") return -1;
-    const [left, right] = [Number(one), Number(other)];
-    const order = Number.isNaN(left) || Number.isNaN(right) ? one.localeCompare(other, "en", { numeric: true }) : left - right;
-    return way * order;
-  }
-
-  function sort(table, column, heading) {
-    const way = heading.getAttribute("aria-sort") === "ascending" ? -1 : 1;
-    for (const each of table.tHead.rows[0].cells) each.removeAttribute("aria-sort");
-    heading.setAttribute("aria-sort", way > 0 ? "ascending" : "descending");
-    const value = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
-    const rows = [...table.tBodies[0].rows].map((row) => [value(row), row]);
-    rows.sort(([one], [other]) => compare(one, other, way));
-    table.tBodies[0].append(...rows.map(([, row]) => row));
-  }
-
-  for (const table of document.querySelectorAll("table.sortable")) {
-    [...table.tHead.rows[0].cells].forEach((heading, column) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.append(...heading.childNodes);
-      heading.append(button);
-      button.addEventListener("click", () => sort(table, column, heading));
     });
   }
 

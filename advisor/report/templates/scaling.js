@@ -19,11 +19,7 @@
   const short = (value) => (value >= 100 ? value.toFixed(0) : Number(value.toPrecision(3)).toString());
   const times = (value) => `${short(value)}x`;
   const rate = (value) => (value > 0 && value < 0.05 ? "<0.1" : value.toFixed(value >= 100 ? 0 : 1));
-  function seconds(value) {
-    if (value === 0) return "0 s";
-    const [scaled, unit] = value >= 1 ? [value, "s"] : value >= 1e-3 ? [value * 1e3, "ms"] : [value * 1e6, "us"];
-    return `${short(scaled)} ${unit}`;
-  }
+  const { seconds } = figures;
   function bytes(value) {
     const power = Math.min(4, Math.floor(Math.log10(Math.max(1, value)) / 3));
     return `${Number((value / 1000 ** power).toPrecision(2))} ${["B", "kB", "MB", "GB", "TB"][power]}`;

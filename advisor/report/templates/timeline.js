@@ -10,7 +10,7 @@
   const names = [...figure.querySelectorAll(".legend [data-kind]")].reduce(
     (found, each) => found.set(each.dataset.kind, each.dataset.words), new Map());
   const [holder, line] = [".graph", ".live"].map((each) => figure.querySelector(each));
-  const seconds = (value) => `${d3.format(",.3~f")(value)} s`;
+  const { seconds } = figures;
   const idle = `${rows.length} ${rows.length === 1 ? "thread" : "threads"} over ${seconds(wall)}; point at a stretch, or use the arrow keys.`;
   // Besides its colour each kind that is not plain has a pattern: strokes on a tile of six pixels.
   const PATTERNS = {
