@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.cli import files, output
+from advisor.cli.pages import head
 from advisor.errors import AdvisorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from advisor.report.index import Entry
 
@@ -36,7 +37,9 @@ def rebuild(folder: Path) -> None:
             pages = _pages(folder)
             if not _ours(folder / FILE):
                 return
-            files.write(folder / FILE, index.render(_entries(folder, pages)))
+            newest = list(pages)[:MOST_PAGES]
+            text = index.render(_entries(folder, newest), left_out=len(pages) - len(newest))
+            files.write(folder / FILE, text)
             if _pages(folder) == pages:
                 return
     except (AdvisorError, OSError) as error:
@@ -44,10 +47,10 @@ def rebuild(folder: Path) -> None:
 
 
 def _pages(folder: Path) -> Mapping[str, State]:
-    """The HTML files of a folder but its index, the newest ones, each with what changes where it is written anew."""
+    """The HTML files of a folder but its index, the newest first, each with what changes where it is written anew."""
     found = [(name, each) for name, each in _regular(folder) if each.st_size <= LARGEST_BYTES]
     found.sort(key=lambda page: (-page[1].st_mtime_ns, page[0]))
-    return {name: (each.st_mtime_ns, each.st_ino) for name, each in found[:MOST_PAGES]}
+    return {name: (each.st_mtime_ns, each.st_ino) for name, each in found}
 
 
 def _regular(folder: Path) -> Iterator[tuple[str, stat_result]]:
@@ -60,11 +63,11 @@ def _regular(folder: Path) -> Iterator[tuple[str, stat_result]]:
             yield path.name, found
 
 
-def _entries(folder: Path, names: Mapping[str, State]) -> Iterator[Entry]:
+def _entries(folder: Path, names: Iterable[str]) -> Iterator[Entry]:
     from advisor.report import card, index  # noqa: PLC0415  # as above
 
     for name in names:
-        found = card.found_in(_head(folder / name))
+        found = card.found_in(head(folder / name))
         if found is not None:
             yield index.Entry(file=name, card=found)
 
@@ -75,15 +78,4 @@ def _ours(file: Path) -> bool:
 
     if not file.exists():
         return True
-    return file.is_file() and card.is_index(_head(file))
-
-
-def _head(file: Path) -> str:
-    """The beginning of a file, "" where it cannot be read."""
-    from advisor.report.card import HEAD_CHARS  # noqa: PLC0415  # as above
-
-    try:
-        with file.open(encoding="utf-8", errors="replace") as page:
-            return page.read(HEAD_CHARS)
-    except OSError:
-        return ""
+    return file.is_file() and card.is_index(head(file))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 import click
 
 from advisor.cli import files, index, output, progress
+from advisor.cli.pages import report_in
 from advisor.errors import EXIT_ADVICE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_SCRIPT_FAILED, ReportError
 from advisor.report.words import printable
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from advisor.pipeline import AdviseOptions
 
 REPORTS = "reports"
-TAKEN = frozenset({"check", "history", "index"})
-"""Pages of the folder that are no script's report."""
 BARE_CHOICES = ("none", "safe", "all")
 BARE_OPTION, BARE_VALUE = "--replay-effects", "all"  # an option that may stand without its value, which is then this
 VERBS_HELP = """\b
@@ -133,7 +132,7 @@ def run(**given: Unpack[Given]) -> int:
     script under different numbers of workers. What the script does outside itself, it does twice.
     """
     options = options_of(given)
-    wanted = [Wanted("Report", given["output"] / f"{report_name(options.script, options.module)}.html", html_of)]
+    wanted = [Wanted("Report", report_in(given["output"], options.script, options.module), html_of)]
     wanted += [Wanted("Advice file", given["json"], _json)] if given["json"] is not None else []
     for each in wanted:
         files.check_writable(each.path)
@@ -163,12 +162,6 @@ def options_of(given: Given) -> AdviseOptions:
         only=given["only"],
         replay_effects=given["replay_effects"],
     )
-
-
-def report_name(script: str | None, module: str | None) -> str:
-    """Name of the report without its ending: the script's stem or the dotted module, never a path or another page."""
-    name = Path(script).stem if script is not None else Path(str(module)).name
-    return f"{name}-script" if name in TAKEN else name
 
 
 def deliver(advice: Advice, wanted: list[Wanted]) -> None:

@@ -10,7 +10,8 @@ import click
 
 from advisor.cli import files, index
 from advisor.cli.delivery import PAGE, on_github, put_result, write_report
-from advisor.cli.run import REPORTS, Wanted, deliver, html_of, report_name
+from advisor.cli.pages import report_in
+from advisor.cli.run import REPORTS, Wanted, deliver, html_of
 from advisor.errors import EXIT_ADVICE, ReportError
 
 LARGEST_BYTES = 100_000_000  # advice files of ours are below 1 MB
@@ -46,7 +47,7 @@ def _show_advice(text: str, folder: Path, file: Path, *, no_source: bool) -> Non
     from advisor.report.sourceless import without_source  # noqa: PLC0415  # as above
 
     advice = reading.read(text)
-    target = folder / f"{report_name(advice.target.script, advice.target.module)}.html"
+    target = report_in(folder, advice.target.script, advice.target.module)
     files.check_writable(target)
     with _figures_of(file):
         deliver(without_source(advice) if no_source else advice, [Wanted("Report", target, html_of)])

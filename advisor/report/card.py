@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +18,7 @@ from advisor.report.json import plain, utc
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from advisor.model.advice import Advice
+    from advisor.model.advice import Advice, Recommendation
     from advisor.model.check import CheckResult
     from advisor.model.history import Point
 
@@ -35,13 +36,14 @@ Basis = Literal["measured", "predicted", "undecided", ""]
 class Card:
     """One page in a line of the index.
 
-    `gain` is the speed-up at the verdict's site, `script_gain` that of the script, `ratio` what a check found worst:
-    seconds of head over base. `created` is UTC, ISO 8601.
+    `program` is what an advice is on. `gain` is the speed-up at the verdict's site, `script_gain` that of the script,
+    `ratio` what a check found worst: seconds of head over base. `created` is UTC, ISO 8601.
     """
 
     kind: Literal["advice", "check", "history"]
     name: str
     verdict: str
+    program: str = ""
     created: str = ""
     gain: Interval | None = None
     script_gain: Interval | None = None
@@ -59,13 +61,27 @@ def of_advice(advice: Advice) -> Card:
         kind="advice",
         name=" ".join((advice.target.shown, *advice.target.argv)),
         verdict=advice.verdict,
+        program=program_of(advice.target.script, advice.target.module),
         created=utc(advice.created),
         gain=advised.speedup if advised is not None and advised.decided else None,
         script_gain=advised.script_speedup if advised is not None and advised.decided else None,
-        basis=("measured" if advised.measured else "predicted") if advised and advised.decided else "undecided",
+        basis=_basis(advised),
         bound=f"{best.site.bound.bound}, {best.site.bound.detail}" if best is not None else "",
         python=advice.machine.python,
     )
+
+
+def program_of(script: str | None, module: str | None) -> str:
+    """What an advice is on: the script's path as it was typed, without detours, or `-m` and the module."""
+    return (os.path.normpath(script) if script is not None else f"-m {module}")[:LONGEST_TEXT]
+
+
+def _basis(advised: Recommendation | None) -> Basis:
+    if advised is None:
+        return ""
+    if not advised.decided:
+        return "undecided"
+    return "measured" if advised.measured else "predicted"
 
 
 def of_check(result: CheckResult, verdict: str) -> Card:

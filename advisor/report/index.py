@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = "index.html.j2"
 STYLES = ("report.css", "index.css")
-SCRIPT = "index.js"
+SCRIPT = "sort.js"
 COLUMNS = ("Report", "Verdict", "Gain", "Gain of the script", "Basis", "Bound", "Made", "Python")
 KIND_WORDS = {"advice": "advice", "check": "check", "history": "trend"}
 
@@ -33,12 +33,13 @@ class Entry:
         return f"./{quote(os.fsencode(self.file))}"
 
 
-def render(entries: Iterable[Entry]) -> str:
-    """The page as text, to be written as UTF-8; the newest entry first."""
+def render(entries: Iterable[Entry], *, left_out: int = 0) -> str:
+    """The page as text, to be written as UTF-8; the newest entry first. It says how many pages were `left_out`."""
     ordered = sorted(entries, key=lambda entry: entry.file)
     script = page.asset(SCRIPT)
     values = {
         "entries": sorted(ordered, key=lambda entry: entry.card.created, reverse=True),
+        "left_out": left_out,
         "columns": COLUMNS,
         "KIND_WORDS": KIND_WORDS,
         "marker": INDEX_NAME,

@@ -19,6 +19,7 @@ from advisor.report.check import html as check_html
 from advisor.report.index import Entry
 
 ADVICE = card.of_advice(builders.wait_bound())
+ENTRY = Entry(file="scraper.html", card=ADVICE)
 
 
 def page_of(found: Card | str) -> str:
@@ -36,13 +37,13 @@ def test_the_card_of_an_advice_is_in_its_page():
 
 @pytest.mark.parametrize(
     ("kind", "basis"),
-    [("predicted", "predicted"), ("inconclusive", "undecided"), ("nothing_hot", "undecided"), ("hostile", "measured")],
+    [("predicted", "predicted"), ("inconclusive", "undecided"), ("nothing_hot", ""), ("hostile", "measured")],
 )
 def test_every_kind_of_advice_says_what_it_rests_on(kind: str, basis: str):
     found = card.found_in(html.render(builders.KINDS[kind]()))
     assert found is not None
     assert found.basis == basis
-    assert (found.gain is None) == (basis == "undecided")
+    assert (found.gain is None) == (basis in ("undecided", ""))
 
 
 def test_the_card_of_a_check_has_its_worst_ratio():
@@ -113,6 +114,11 @@ def test_an_empty_folder_has_an_index_that_says_so():
     assert "no reports" in text
     assert card.is_index(text)
     assert not card.is_index(html.render(builders.wait_bound()))
+
+
+def test_it_says_how_many_older_pages_are_not_listed():
+    assert "3 older pages of the folder are not listed" in index.render([ENTRY], left_out=3)
+    assert "not listed" not in index.render([ENTRY])
 
 
 def test_the_page_loads_nothing_and_runs_one_script_of_ours():
