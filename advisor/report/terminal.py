@@ -37,7 +37,6 @@ class _Page(Sheet):
         best = self.advice.best_site
         yield self._verdict()
         yield self._change()
-        yield self._script_error()
         yield self._sites()
         if best is not None:
             yield self._trials(best)
@@ -73,14 +72,6 @@ class _Page(Sheet):
         if len(lines) > CHANGE_LINES:
             return f"{self.paint('Change', BOLD)}: {len(lines)} lines, see the HTML report."
         return "\n".join((f"{self.paint('Change', BOLD)}:", *map(words.printable, lines)))
-
-    def _script_error(self) -> str:
-        ended = self.advice.exit
-        if not ended.failed:
-            return ""
-        how = "was interrupted" if ended.interrupted else f"failed with exit code {ended.code}"
-        why = f": {words.printable(ended.error)}" if ended.error else ""
-        return self.paint(self.wrap(f"The script {how}{why}. The advice is on what ran until then."), RED)
 
     def _sites(self) -> str:
         table = frames.sites(self.advice)
@@ -194,9 +185,10 @@ def _legend(best: SiteAdvice) -> str:
     """What the columns of the trial table mean."""
     return (
         "a call: wall time of a trial over its calls, workers already started, median ± half the range. n: repeats x "
-        f"calls. speed-up: against {frames.today_mix(best)}, 95% interval; the verdict's counts starting the workers "
-        "as well. CPU, switch: CPU time and context switches (voluntary/involuntary) a call. peak: memory of all "
-        f"processes, shared pages once. {MARKED} advised."
+        f"calls. speed-up: against {frames.today_mix(best)}, 95% interval, of a single repeat what a machine's drift "
+        "can do to it; the verdict's counts starting the workers as well. CPU, switch: CPU time and context switches "
+        "(voluntary/involuntary) a call. peak: memory of all processes, shared pages once. "
+        f"{MARKED} advised."
     )
 
 
