@@ -9,7 +9,7 @@ from advisor.model.machine import Machine, Noise
 from advisor.model.profile import RunProfile
 from advisor.model.recording import FunctionCount
 from advisor.model.site import Site
-from advisor.model.target import ScriptExit, Target
+from advisor.model.target import ScriptExit, Settings, Target
 from advisor.model.trial import Trial, WorkerMix
 
 Severity = Literal["info", "warning", "error"]
@@ -128,7 +128,7 @@ class Advice:
 
     `verdict` is the sentence for people. `created` is an ISO 8601 time in UTC. `interrupted` is True where Ctrl-C cut
     short any step: the advice is then on what was known by then. `noise` is that of the machine before the trials,
-    None where there were none.
+    None where there were none. `settings` are those it was made with.
     """
 
     advisor_version: str
@@ -145,6 +145,7 @@ class Advice:
     functions: tuple[FunctionCount, ...] = ()
     interrupted: bool = False
     noise: Noise | None = None
+    settings: Settings = field(default_factory=Settings)
     profile: RunProfile = field(default_factory=RunProfile)
 
     @property

@@ -59,6 +59,20 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the user wanted to be advised: `budget_s` for the trials, the largest pools, one function only (None: unset).
+
+    The defaults are what `advise` does unasked.
+    """
+
+    budget_s: float | None = None
+    max_threads: int | None = None
+    max_processes: int | None = None
+    only: str | None = None
+    replay_effects: Replay = "safe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptExit:
     """How a run of the script ended.
 

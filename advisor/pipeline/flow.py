@@ -213,6 +213,7 @@ class _Run:
             advisor_version=metadata.version("advisor"),
             created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             target=self.target,
+            settings=self.options.settings,
             exit=observation.exit,
             machine=machine,
             baseline=_baseline(observation, import_s),

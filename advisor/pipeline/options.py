@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from advisor.model.target import Replay
+from advisor.model.target import Replay, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,14 @@ class AdviseOptions:
     max_processes: int | None = None
     only: str | None = None
     replay_effects: Replay = "safe"
+
+    @property
+    def settings(self) -> Settings:
+        """What of it an advice keeps, so that it can be made anew."""
+        return Settings(
+            budget_s=self.budget_s, max_threads=self.max_threads, max_processes=self.max_processes, only=self.only,
+            replay_effects=self.replay_effects,
+        )  # fmt: skip
 
 
 class Progress(Protocol):

@@ -73,6 +73,7 @@ def document(advice: Advice) -> Json:
         "conclusive": advice.conclusive,
         "interrupted": advice.interrupted,
         "script": _script(advice),
+        "settings": asdict(advice.settings),
         "machine": asdict(advice.machine),
         "baseline": asdict(advice.baseline),
         "cost": asdict(advice.cost),

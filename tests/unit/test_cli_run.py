@@ -6,19 +6,26 @@ import errno
 import io
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import builders
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from advisor import pipeline
 from advisor.cli import main, output
+from advisor.cli.run import options_of, run
 from advisor.errors import TargetError
+from advisor.model.target import Target
+from advisor.report import repeat
 
 if TYPE_CHECKING:
     from advisor.model.advice import Advice
+    from advisor.model.target import Replay
     from advisor.pipeline import AdviseOptions, Progress
 
 
@@ -81,6 +88,23 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakePipeline:
 def test_arguments_become_options(fake: FakePipeline, argv: list[str], expected: dict[str, object]):
     assert main(argv) == 0
     assert fake.calls == [pipeline.AdviseOptions(**expected)]  # type: ignore[arg-type]
+
+
+@given(
+    budget_s=st.none() | st.floats(min_value=1e-6, max_value=1e6),
+    threads=st.none() | st.integers(min_value=1, max_value=99),
+    only=st.none() | st.text(alphabet="ab_- '\"$", min_size=1),
+    effects=st.sampled_from(["none", "safe", "all"]),
+)
+def test_the_command_to_repeat_a_run_gives_the_same_options(
+    budget_s: float | None, threads: int | None, only: str | None, effects: Replay
+):
+    options = pipeline.AdviseOptions(
+        script="s.py", argv=("-x", "a b"), budget_s=budget_s, max_threads=threads, only=only, replay_effects=effects
+    )
+    words = shlex.split(repeat.command(Target(python="python3", script="s.py", argv=options.argv), options.settings))
+    given = run.make_context("advise", words[1:]).params
+    assert options_of(given) == options  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
