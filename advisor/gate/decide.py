@@ -16,11 +16,11 @@ NARROW = 2 / 3
 """The interval is narrow enough where half of it is this part of the threshold."""
 EXCLUDED = 5 / 3
 """With that interval, "pass" excludes a change of so many thresholds, and a change of that size is mostly found."""
-EARLY_P = 0.0005
+EARLY_P = 0.0001
 """Chance at which a difference ends the runs early, at whatever look (Haybittle and Peto: a bound so strict that all
-early looks together add little to the false alarms of the last one). Seven pairs can reach it."""
+early looks together add little to the false alarms of the last one). Eight pairs can reach it."""
 TYPICAL_P = 0.0005
-"""The same for typical runs, a second way to be called different."""
+"""The same for typical runs once there are no more: a second way to be called different."""
 LOOK_GROWTH = 1.25
 """Pairs from one look to the next: looks are few, and none comes much later than it could."""
 
@@ -54,9 +54,10 @@ def decide(
     outcome = _difference(undisturbed, threshold, limit)
     if outcome is not None:
         return Decision(outcome=outcome, settled=True, comparison=undisturbed)
-    if min(chances(base, head)) <= TYPICAL_P:
+    limit = TYPICAL_P if final else EARLY_P
+    if min(chances(base, head)) <= limit:
         typical = compare_typical(base, head)
-        outcome = _difference(typical, threshold, TYPICAL_P)
+        outcome = _difference(typical, threshold, limit)
         if outcome is not None:
             return Decision(outcome=outcome, settled=True, comparison=typical, undisturbed=False)
     most = EXCLUDED * threshold
