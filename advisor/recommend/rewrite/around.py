@@ -203,3 +203,11 @@ def _seen_by_functions(file: str, statement: ast.AST) -> set[str]:
         elif isinstance(node, ast.Global | ast.Nonlocal):
             found |= set(node.names)
     return found
+
+
+def kept_of(turn: Turn, live: set[str]) -> set[str]:
+    """Names set before the call that the rest of the turn, or what comes after the loop, reads."""
+    outside = set(ast.walk(turn.call))
+    read = {node.id for part in turn.rest for node in ast.walk(part)
+            if isinstance(node, ast.Name) and node not in outside}  # fmt: skip
+    return (read | live) & turn.own

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
 
 from advisor.analyse import source
 from advisor.model.trial import WorkerMix
 from advisor.recommend.rewrite.apart import check_turn
-from advisor.recommend.rewrite.around import Callee, Layer, Turn, climb, live_after, turn_of
+from advisor.recommend.rewrite.around import Callee, Turn, climb, kept_of, live_after, turn_of
 from advisor.recommend.rewrite.change import Change, NoChangeError, indented
-from advisor.recommend.rewrite.engine import Items, Workshop, display, target_text, workshop
+from advisor.recommend.rewrite.engine import Items, Workshop, target_text, workshop
 from advisor.recommend.rewrite.hoist import hoisted
 from advisor.recommend.rewrite.lined import is_local_function, stream
 from advisor.recommend.rewrite.outside import check_outside
 from advisor.recommend.rewrite.plain import Plain, names_in
+from advisor.recommend.rewrite.submitted import submitted
 from advisor.recommend.rewrite.text import block
 
 
@@ -29,7 +29,7 @@ def rewritten_loop(file: str, call: ast.Call, mix: WorkerMix, callee: Callee) ->
     if turn.skips and live & turn.own:
         raise NoChangeError("what the last turn sets is read after the loop")
     problem: NoChangeError | None = None
-    for way in (_unused, _collected, _streamed, _submitted):
+    for way in (_unused, _collected, _streamed, submitted):
         try:
             found = way(turn, workshop(file, mix), live)
         except NoChangeError as error:
@@ -133,7 +133,7 @@ def _streamed(turn: Turn, shop: Workshop, live: set[str]) -> Change | None:
     numbered = _numbered(turn, shop, items, live)
     if numbered is not None:
         return numbered
-    kept = _kept(turn, live)
+    kept = kept_of(turn, live)
     needed = bool(kept) or bool(live & turn.own)
     results, over = stream(shop, turn.call, items, turn.own, again=needed)
     target = f"{_grouped_target(shop, items.target)}, " if needed else ""
@@ -155,7 +155,7 @@ def _numbered(turn: Turn, shop: Workshop, items: Items, live: set[str]) -> Chang
     if not isinstance(target, ast.Tuple) or len(target.elts) != 2 or items.tests or len(over.args) < 1:  # noqa: PLR2004
         return None
     number, item = target.elts
-    used = _kept(turn, live) | (live & turn.own)
+    used = kept_of(turn, live) | (live & turn.own)
     given = {name for each in turn.call.args for name in names_in(each)}
     if not isinstance(number, ast.Name) or used & names_in(item) or number.id in given:
         return None
@@ -167,14 +167,6 @@ def _numbered(turn: Turn, shop: Workshop, items: Items, live: set[str]) -> Chang
     return hoisted(
         shop, turn, f"for {number.id}, {value} in enumerate({', '.join((results, *rest))}):\n{indented(body)}"
     )
-
-
-def _kept(turn: Turn, live: set[str]) -> set[str]:
-    """Names set before the call that the rest of the turn, or what comes after the loop, reads."""
-    outside = set(ast.walk(turn.call))
-    read = {node.id for part in turn.rest for node in ast.walk(part)
-            if isinstance(node, ast.Name) and node not in outside}  # fmt: skip
-    return (read | live) & turn.own
 
 
 def _comes_first(turn: Turn, plain: Plain) -> bool:
@@ -202,73 +194,3 @@ def _with_value(turn: Turn, shop: Workshop) -> tuple[str, str]:
             return f"({', '.join(each.id for each in target.elts if isinstance(each, ast.Name))})", body
     value = shop.names.fresh("value", "result", "returned")
     return value, block(turn.file, turn.rest, {turn.call: value})
-
-
-# --- what was handed over, kept --------------------------------------------------------------------------
-
-
-def _submitted(turn: Turn, shop: Workshop, live: set[str]) -> Change:
-    """All calls handed over first, each kept with what the rest of its turn needs."""
-    kept = sorted(_kept(turn, live), key=_order(turn))
-    future, jobs = (
-        shop.names.fresh("future", "promise"),
-        shop.names.fresh(*(["jobs", "tasks"] if kept else ["futures"])),
-    )
-    handed = shop.submitted(turn.call)
-    if turn.guards:
-        tests = " and ".join(_guard(shop, test, wanted) for test, wanted in turn.guards)
-        handed = f"{handed} if {tests} else None"
-    element = f"({', '.join((*kept, handed))})" if kept else handed
-    items = _submitted_items(turn, live)
-    if items is not None:
-        first = f"{jobs} = {display('[', element, items.after(shop), ']')}"
-    else:
-        first = f"{jobs} = []\n{_filled(turn, shop, f'{jobs}.append({element})')}"
-    target = ", ".join((*kept, future))
-    body = block(turn.file, turn.rest, {turn.call: f"{future}.result()"})
-    return hoisted(shop, turn, f"{first}\nfor {target} in {jobs}:\n{indented(body)}")
-
-
-def _submitted_items(turn: Turn, live: set[str]) -> Items | None:
-    """The items of a loop whose calls can be handed over by a comprehension."""
-    plain_for = isinstance(turn.loop, ast.For) and not turn.before
-    if not plain_for or not isinstance(turn.loop, ast.For) or (live & turn.own) - _kept(turn, live):
-        return None
-    tests = tuple(layer.test for layer in turn.layers if layer.test is not None)
-    return Items(target=turn.loop.target, over=turn.loop.iter, tests=tests)
-
-
-def _guard(shop: Workshop, test: ast.expr, wanted: bool) -> str:
-    return f"({shop.text(test)})" if wanted else f"not ({shop.text(test)})"
-
-
-def _order(turn: Turn) -> Callable[[str], int]:
-    order: dict[str, int] = {}
-    parts = [turn.loop.target] if isinstance(turn.loop, ast.For) else []
-    for part in (*parts, *turn.before):
-        for node in ast.walk(part):
-            if isinstance(node, ast.Name):
-                order.setdefault(node.id, len(order))
-    return lambda name: order.get(name, 0)
-
-
-def _filled(turn: Turn, shop: Workshop, keeps: str) -> str:
-    """The loop up to the call, which is handed over and kept."""
-    text = _layered(turn, list(turn.layers), keeps)
-    if isinstance(turn.loop, ast.For):
-        head = f"for {target_text(shop, turn.loop.target)} in {shop.text(turn.loop.iter)}:"
-    else:
-        head = f"while {shop.text(turn.loop.test)}:"
-    return f"{head}\n{indented(text)}"
-
-
-def _layered(turn: Turn, layers: Sequence[Layer], keeps: str) -> str:
-    if not layers:
-        return keeps
-    first = layers[0]
-    lines = [block(turn.file, first.body, {})] if first.body else []
-    inner = _layered(turn, layers[1:], keeps)
-    if first.test is None:
-        return "\n".join([*lines, inner])
-    test = block(turn.file, [ast.copy_location(ast.Expr(value=first.test), first.test)], {})
-    return "\n".join([*lines, f"if {ast.unparse(first.test) if chr(10) in test else test}:", indented(inner)])
