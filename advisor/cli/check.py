@@ -86,12 +86,15 @@ def _file(name: str, what: str) -> Callable[[Callable[..., int]], Callable[..., 
     help="Time for the pairs of each script. [default: 60]",
 )  # fmt: skip
 @click.option(
-    "--threshold", type=click.FloatRange(min=0, max=100, min_open=True), metavar="PERCENT",
+    "--threshold", type=click.FloatRange(min=0, min_open=True), metavar="PERCENT",
     help="Smallest change of seconds that counts. [default: 3]",
 )  # fmt: skip
 @click.option("--warn-only/--fail", default=None, help="Whether to exit 0 whatever is found. [default: --fail]")
 @click.option("--quick", is_flag=True, help="Compare seconds, memory and switches only; observe nothing.")
-@click.option("--python", metavar="PATH", help="Interpreter that runs both revisions. [default: as for `advise`]")
+@click.option("--python", metavar="PATH",
+    help="Interpreter that runs both revisions. [default: the active virtual environment's, else that of .venv beside "
+    "the configuration (in the working folder without one), else advise's own]",
+)  # fmt: skip
 @click.option(
     "--output", type=click.Path(path_type=Path), default=REPORTS, show_default=True, metavar="DIR",
     help=f"Folder of the HTML report, {PAGE}.",
@@ -217,7 +220,7 @@ def _checked(given: Given, plan: CheckPlan, folder: Path) -> CheckResult:
 
     if given["baseline"] is not None and given["against"] is not None:
         raise click.UsageError("--baseline and --against name two bases", click.get_current_context(silent=True))
-    options = CheckOptions(plan=plan, folder=folder, python=given["python"])
+    options = CheckOptions(plan=plan, folder=folder, python=given["python"], written=tuple(_written(given)))
     say = _silent if given["quiet"] else _say
     file = given["baseline"]
     if file is not None:
@@ -225,6 +228,13 @@ def _checked(given: Given, plan: CheckPlan, folder: Path) -> CheckResult:
     if given["save"] is not None and given["against"] is None:
         return check_stored(options, None, say)
     return check(options, say)
+
+
+def _written(given: Given) -> Iterator[Path]:
+    """All that this check writes, but for the folder of its history, which git does not see."""
+    yield given["output"]
+    yield from (path for path, _ in _writers(given))
+    yield from (path for path in (given["save"], given["history"]) if path is not None)
 
 
 def _silent(_text: str) -> None:

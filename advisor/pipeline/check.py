@@ -35,11 +35,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOptions:
-    """What is to be checked: the plan, the folder that its paths start from, and the interpreter (None: chosen)."""
+    """What is to be checked: the plan, the folder that its paths start from, and the interpreter (None: chosen).
+
+    `written` are the files and folders that the caller will write.
+    """
 
     plan: CheckPlan
     folder: Path
     python: str | None = None
+    written: tuple[Path, ...] = ()
 
     @property
     def interpreter(self) -> str:
@@ -69,7 +73,7 @@ def check(options: CheckOptions, say: Say = lambda _text: None) -> CheckResult:
     begin_s = time.monotonic()
     repo = find_repository(options.folder)
     find_scripts(options, repo)
-    head, base = head_revision(repo), choose_base(repo, options.plan.against, os.environ)
+    head, base = head_revision(repo, options.written), choose_base(repo, options.plan.against, os.environ)
     python = options.interpreter
     with orderly_end(), temporary_folder(on_one_disk(repo)) as folder, Timer() as timer:
         say(f"base: {base.shown}, {base.why}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -55,7 +56,7 @@ def check_stored(options: CheckOptions, baseline: Baseline | None, say: Say = la
         scripts = tuple(_checked(script, alone, baseline, differences) for script in options.plan.scripts)
     return CheckResult(
         advisor_version=metadata.version("advisor"), created=now_utc(), base=_stored_revision(baseline),
-        head=_head(cwd), fingerprint=here, scripts=scripts, total_s=time.monotonic() - begin_s,
+        head=_head(cwd, options.written), fingerprint=here, scripts=scripts, total_s=time.monotonic() - begin_s,
         warn_only=options.plan.warn_only,
     )  # fmt: skip
 
@@ -148,9 +149,9 @@ def _top(cwd: Path) -> Path:
         return cwd
 
 
-def _head(cwd: Path) -> Revision:
+def _head(cwd: Path, written: Iterable[Path]) -> Revision:
     try:
-        return head_revision(find_repository(cwd))
+        return head_revision(find_repository(cwd), written)
     except RevisionError:
         return Revision(name="the working folder", commit="", why="there is no repository")
 

@@ -134,7 +134,7 @@ def _on_the_branch_itself(repo: Path, head: str, wanted: _Wanted) -> Revision:
     Untracked files are none: reports and results of earlier runs are such, ours too, and code that git does not know
     is reached by a change of code that it does.
     """
-    changes = uncommitted(repo, untracked=False)
+    changes = uncommitted(repo)
     if changes:
         shown = ", ".join(changes[:_NAMES_SHOWN]) + (", …" if len(changes) > _NAMES_SHOWN else "")
         return Revision(name="HEAD", commit=head, why=f"uncommitted changes ({shown}) against the last commit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from advisor.errors import RevisionError
@@ -29,25 +30,32 @@ def commit_of(repo: Path, ref: str) -> str | None:
     return answer.line if answer.code == 0 else None
 
 
-def head_revision(repo: Path) -> Revision:
-    """The working tree as it is: the branch ("HEAD" where detached), its last commit ("": none), and whether dirty."""
+def head_revision(repo: Path, written: Iterable[Path] = ()) -> Revision:
+    """The working tree as it is: the branch ("HEAD" where detached), its last commit ("": none), and whether dirty.
+
+    Untracked files in `written`, files and folders of our own, change nothing of it.
+    """
     branch = git(repo, "symbolic-ref", "--quiet", "--short", "HEAD")
     return Revision(
         name=branch.line if branch.code == 0 else "HEAD",
         commit=commit_of(repo, "HEAD") or "",
         why="the working tree",
-        dirty=bool(uncommitted(repo)),
+        dirty=bool(uncommitted(repo)) or any(_others(repo, tuple(written))),
     )
 
 
-def uncommitted(repo: Path, *, untracked: bool = True) -> tuple[str, ...]:
-    """Paths of tracked files that differ from the last commit, and of untracked ones that are not ignored.
-
-    Relative to `repo`, with `/`; an untracked folder stands for all in it.
-    """
-    files = f"--untracked-files={'normal' if untracked else 'no'}"
-    fields = ask(repo, "status", "--porcelain", "-z", "--no-renames", files, _SUBMODULES).items
+def uncommitted(repo: Path) -> tuple[str, ...]:
+    """Paths of tracked files that differ from the last commit, relative to `repo`, with `/`."""
+    fields = ask(repo, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", _SUBMODULES).items
     return tuple(field[len("XY ") :] for field in fields)
+
+
+def _others(repo: Path, written: Sequence[Path]) -> Iterator[str]:
+    """Untracked files that are not ignored, but for those in `written`."""
+    ours = [Path(path).resolve() for path in written]
+    for name in ask(repo, "ls-files", "-z", "--others", "--exclude-standard").items:
+        if not any((repo / name).is_relative_to(path) for path in ours):
+            yield name
 
 
 def changed_files(repo: Path, base: Revision) -> tuple[str, ...]:

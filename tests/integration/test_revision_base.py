@@ -88,6 +88,16 @@ def test_head_is_the_branch_its_commit_and_whether_dirty(feature: Repository):
     assert head_revision(feature.path).dirty
 
 
+def test_what_a_check_writes_itself_does_not_make_head_dirty(feature: Repository):
+    reports = feature.path / "out/reports"
+    reports.mkdir(parents=True)
+    (reports / "check.html").write_text("of the check before")
+    assert not head_revision(feature.path, (reports,)).dirty
+    assert head_revision(feature.path).dirty
+    (feature.path / "out/other.txt").write_text("the user's")
+    assert head_revision(feature.path, (reports,)).dirty
+
+
 def test_an_untracked_file_makes_head_dirty_an_ignored_one_does_not(feature: Repository):
     feature.commit(__gitignore="*.log\n")
     feature.write(run__log="noise")

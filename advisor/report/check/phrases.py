@@ -55,10 +55,17 @@ def verdict(result: CheckResult, marks: Marks = PLAIN) -> str:
     counted = [script for script in result.scripts if not script.new]
     worst = [script for script in counted if script.outcome == result.outcome]
     text = OPENINGS[result.outcome].format(_of(worst, counted)) if counted else "Nothing to compare"
-    if worst and result.outcome != "pass":
-        text += f": {marks.name(worst[0].name)}: {marks.prose(worst[0].reason.rstrip('.'))}"
+    first = foremost(result)
+    if first is not None:
+        text += f": {marks.name(first.name)}: {marks.prose(first.reason.rstrip('.'))}"
     warned = " This only warns." if result.outcome == "regression" and all(map(only_warns(result), worst)) else ""
     return f"{'Interrupted. ' if result.interrupted else ''}{text}.{warned}"
+
+
+def foremost(result: CheckResult) -> ScriptCheck | None:
+    """The script whose reason the verdict gives; None where all is well."""
+    worst = (script for script in result.scripts if not script.new and script.outcome == result.outcome)
+    return next(worst, None) if result.outcome != "pass" else None
 
 
 def others(result: CheckResult) -> str:
@@ -101,10 +108,10 @@ def basis(script: ScriptCheck) -> str:
     """What the ratio rests on: which runs, how many, the limit, the chance, the time used. "" without a ratio."""
     if script.ratio is None:
         return ""
-    compares = "what undisturbed runs take" if script.undisturbed else "what typical runs take"
+    compares = "what runs take that the machine leaves alone" if script.undisturbed else "what typical runs take"
     return (
         f"Head over base: {words.gain(script.ratio)}, 95% interval, of {compares}; "
-        f"{words.plural(len(script.pairs), 'undisturbed pair')}; limit {words.percent(script.threshold)}; "
+        f"{words.plural(len(script.pairs), 'pair')}; limit {words.percent(script.threshold)}; "
         f"p {chance(script.p_value)}; {words.seconds(script.spent_s)} of {words.seconds(script.budget_s)} used."
     )
 

@@ -83,8 +83,11 @@ class _Page(Sheet):
 
     def _script(self, script: ScriptCheck) -> Iterator[str]:
         """Why one script came out as it did."""
-        title = self.wrap(f"{phrases.plain(script.name)}: {phrases.outcome(script)}: {phrases.plain(script.reason)}")
-        told = (each for each in script.rules if each.outcome != "ok")
+        title = f"{phrases.plain(script.name)}: {phrases.outcome(script)}"
+        if script != phrases.foremost(self.result):  # of that one the verdict has said why
+            title += f": {phrases.plain(script.reason)}"
+        title = self.wrap(title)
+        told = (each for each in script.rules if _tells_more(each))
         yield "\n".join((self.paint(title, BOLD), *map(self._rule, told)))
         yield self._sites(script)
         yield self._lines(
@@ -122,6 +125,11 @@ class _Page(Sheet):
 
     def _name(self, text: str, width: int) -> str:
         return words.cut(words.printable(text), width)
+
+
+def _tells_more(found: RuleResult) -> bool:
+    """True for a rule that says what the rest does not: of seconds, the ratio is told as it is."""
+    return found.outcome == "worse" or (found.outcome != "ok" and found.rule != "time")
 
 
 def _tells(script: ScriptCheck) -> bool:
