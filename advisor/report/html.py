@@ -23,7 +23,7 @@ from advisor.report import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from advisor.model.advice import Advice, SiteAdvice
     from advisor.model.shape import FrameName
@@ -37,6 +37,7 @@ MOST_BYTES = 2_000_000
 """Of a page: what is mailed and opened on a telephone."""
 STACK_LIMITS = (flame.MOST_STACKS, 4_000, 1_000)  # a name for each frame of 10,000 stacks takes a megabyte by itself
 """Stacks of the flame graph; fewer where the page would be too large."""
+SHORT_TEXT = 200  # characters of a name or sentence where nothing else makes the page small enough
 SHOWN_FUNCTIONS = 20  # by calls; all of them stand in the advice file
 SHOWN_STACKS = 30  # in the table behind the flame graph
 SHOWN_LINES = 2_500  # of source, over all files
@@ -46,14 +47,24 @@ DOUBTS = ("ADV3", "ADV4")  # findings on safety and on trust
 
 def render(advice: Advice) -> str:
     """The page as text, to be written as UTF-8; below 2 MB."""
-    values = _page(advice)
+    values, text = _page(advice), ""
+    for reduced, longest in _reductions(advice):
+        values |= reduced
+        text = page.render(TEMPLATE, values, longest=longest)
+        if len(text.encode()) <= MOST_BYTES:
+            break
+    return text
+
+
+def _reductions(advice: Advice) -> Iterator[tuple[Mapping[str, Any], int]]:
+    """What replaces parts of a page that is too large, one after the other, and how much is shown of each name then."""
     where = whereabouts.of(advice)
     for most in STACK_LIMITS:
-        values |= _flame(advice, where, most)
-        text = page.render(TEMPLATE, values)
-        if len(text.encode()) <= MOST_BYTES:
-            return text
-    return page.render(TEMPLATE, values | {"document": None})
+        yield _flame(advice, where, most), page.LONGEST_TEXT
+    yield {"document": None}, page.LONGEST_TEXT
+    left = sum(len(source.lines) for source in advice.profile.sources)
+    yield {"listings": [], "anchors": {}, "lines_left": left}, page.LONGEST_TEXT
+    yield {}, SHORT_TEXT
 
 
 def _page(advice: Advice) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +27,14 @@ PLAIN_BYTES = 300_000
 LONGEST_TEXT = 10_000  # characters of one name or sentence
 
 
-def render(template: str, values: Mapping[str, Any]) -> str:
-    """The page that `template` makes of `values`, to be written as UTF-8."""
-    return _environment().get_template(template).render(values)
+def render(template: str, values: Mapping[str, Any], *, longest: int = LONGEST_TEXT) -> str:
+    """The page that `template` makes of `values`, to be written as UTF-8; of a text at most `longest` characters."""
+    return _environment(longest).get_template(template).render(values)
 
 
-def code_marks(text: str) -> Markup:
+def code_marks(text: str, longest: int = LONGEST_TEXT) -> Markup:
     """`text` escaped, what stands between backticks as code."""
-    shown = _shown(text)
+    shown = _shown(text, longest)
     parts = [escape(part) for part in shown.split("`")]
     marked = (Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts))
     return Markup("").join(marked) if len(parts) % 2 else escape(shown)
@@ -63,9 +63,9 @@ def packed(text: str) -> Mapping[str, str]:
     return {"gzip": base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()}
 
 
-def _shown(text: str) -> str:
+def _shown(text: str, longest: int = LONGEST_TEXT) -> str:
     """`text` safe to print, and no longer than anyone reads: a name of a megabyte would stand in a page many times."""
-    return words.printable(text[:LONGEST_TEXT]) + ("..." if len(text) > LONGEST_TEXT else "")
+    return words.printable(text[:longest]) + ("..." if len(text) > longest else "")
 
 
 def _shipped(folder: str, name: str) -> Markup:
@@ -79,19 +79,19 @@ def _hash(script: Markup) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(longest: int = LONGEST_TEXT) -> Environment:
     """Jinja with autoescape on, unknown names refused, and no character left that could reorder or break a line."""
     environment = Environment(
         loader=PackageLoader("advisor.report"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: _shown(value) if type(value) is str else value,
+        finalize=lambda value: _shown(value, longest) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     environment.filters |= {filter_.__name__: filter_ for filter_ in FILTERS}
     environment.globals["newline"] = Markup("\n")  # one in a text is shown as its escape
-    environment.filters["code_marks"] = code_marks
+    environment.filters["code_marks"] = partial(code_marks, longest=longest)
     environment.filters["amount"] = words.count  # jinja has a filter `count` of its own
     return environment

@@ -91,6 +91,20 @@ def test_no_page_is_over_two_megabytes():
     assert len(html.render(profiled.large(variety=20)).encode()) <= 2_000_000
 
 
+def test_names_without_end_do_not_make_a_page_too_large():
+    advice = profiled.hostile()
+    entry = advice.sites[0]
+    sites = [
+        replace(
+            entry, site=replace(entry.site, id=f"s{number}", callee="f" * 9_000 + str(number), function="g" * 9_000)
+        )
+        for number in range(60)
+    ]
+    text = html.render(replace(advice, sites=tuple(sites)))
+    assert len(text.encode()) <= 2_000_000
+    assert "f" * 150 in text
+
+
 def test_the_same_advice_gives_the_same_bytes():
     assert html.render(profiled.wait_bound()) == html.render(profiled.wait_bound())
 
