@@ -46,8 +46,9 @@ class Recommendation:
     `speedup` is of the site, `script_speedup` of the whole script, both against what the script does today.
     `measured` is False where no trial could be run and the figures are predicted from the ledger. `decided`
     is False where the samples cannot settle the choice ("inconclusive"). `limit` names what stops a larger
-    mix from being faster ("cores", "GIL", "tasks", "longest task", "memory", "noise", "failures" where every parallel
-    trial failed, "" where unknown). `ceiling` is the speed-up that the longest task alone allows, None where not known.
+    mix from being faster: "cores", "GIL", "tasks", "longest task", "memory", "noise", "workers tried" where none did as
+    far as the trials went, "failures" where every parallel trial failed, "" where unknown. `ceiling` is the speed-up
+    that the longest task alone allows, None where not known.
     """
 
     mix: WorkerMix

@@ -14,12 +14,18 @@ from advisor.recommend.memory import fits
 AT_LIMIT = 0.85
 """A figure within 15% of its bound is held by it: contention takes the rest."""
 LONGEST_TASK = "longest task"
+TRIED = "workers tried"
+SCALES = 0.80
+"""Speed-up a worker from which on nothing is in the way yet: a search with time left would have tried more."""
 NOTABLE = 0.10
 """A kind of time that is worth naming as the limit."""
 
 
 def limit_of(site: Site, best: Trial, trials: Sequence[Trial], machine: Machine, calls: int) -> str:
-    """Name the cap that binds: "memory", "tasks", "longest task", "cores", "GIL", or "" where none can be shown."""
+    """Name the cap that binds; "" where none can be shown.
+
+    "memory", "tasks", "longest task", "cores", "GIL", or "workers tried" where none did as far as it was looked.
+    """
     if any(_faster(trial, best, calls) and not fits(trial, trials, machine) for trial in trials if trial.ok):
         return "memory"
     serial = next((trial for trial in trials if trial.mix == SERIAL and trial.ok), None)
@@ -28,7 +34,11 @@ def limit_of(site: Site, best: Trial, trials: Sequence[Trial], machine: Machine,
     speedup = serial.job_s(calls) / best.job_s(calls)
     escaped = any(trial.ok and trial.mix.processes > best.mix.processes for trial in trials)
     at_once = min(calls, site.row or calls)
-    return _tasks_limit(best, serial, speedup, at_once) or _cpu_limit(site, best, speedup, machine, escaped=escaped)
+    return (
+        _tasks_limit(best, serial, speedup, at_once)
+        or _cpu_limit(site, best, speedup, machine, escaped=escaped)
+        or _untried(best, trials, speedup)
+    )
 
 
 def _faster(trial: Trial, best: Trial, calls: int) -> bool:
@@ -66,3 +76,10 @@ def _cpu_limit(site: Site, best: Trial, speedup: float, machine: Machine, *, esc
     if machine.gil and python_full and not escaped:
         return "GIL"
     return "cores" if best.mix.workers >= machine.usable_cpus and computing >= 1 - NOTABLE else ""
+
+
+def _untried(best: Trial, trials: Sequence[Trial], speedup: float) -> str:
+    """The search, where each worker still did its part and none more were tried: its budget, or the user's limit."""
+    mix = best.mix
+    larger = any(other.mix.backend == mix.backend and other.mix.workers > mix.workers for other in trials)
+    return TRIED if mix != SERIAL and not larger and speedup >= SCALES * mix.workers else ""

@@ -160,8 +160,11 @@ def plural(number: int, one: str, many: str = "") -> str:
 
 def limit(advised: Recommendation) -> str:
     """What stops a larger mix from being faster, with the speed-up that the longest task allows where that is it."""
-    at_most = f" (no mix can be over {ratio(advised.ceiling)})" if advised.limit == "longest task" else ""
-    return printable(advised.limit) + at_most
+    more = {
+        "longest task": f" (no mix can be over {ratio(advised.ceiling)})",
+        "workers tried": " (more may gain more: see --budget and --max-threads)",
+    }
+    return printable(advised.limit) + more.get(advised.limit, "")
 
 
 def runs(trials: Iterable[Trial]) -> str:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scenes import run_search
 
 from advisor.model.trial import SERIAL, WorkerMix
+from advisor.report import words
 from advisor.testing import Workload, all_mixes
 
 
@@ -63,6 +64,19 @@ def test_one_long_task_names_itself_as_the_limit():
     found = run_search(Workload(io_s=0.02, skew=20), 60, budget_s=30)
     assert found.advice.limit == "longest task"
     assert found.regret(all_mixes(60)) <= 1.06
+
+
+def test_a_budget_that_ends_while_more_workers_still_pay_is_named_as_the_limit():
+    short = run_search(Workload(io_s=0.05), 60, budget_s=2)
+    assert 1 < short.advice.mix.workers < 60
+    assert short.advice.limit == "workers tried"
+    assert "--budget" in words.limit(short.advice)
+    assert run_search(Workload(io_s=0.05), 60).advice.limit == "tasks"
+
+
+def test_workers_that_no_longer_pay_are_not_blamed_on_the_budget():
+    found = run_search(Workload(io_s=0.05, cpu_s=0.01), 200)
+    assert found.advice.limit != "workers tried"
 
 
 @pytest.mark.parametrize("skew", [1.0, 2_000.0])
