@@ -81,7 +81,7 @@ class Site:
         self.draws = False
         self.rows: Rows | None = None
         self.loop = LoopWaits()
-        self.own_workers = False  # each call is all that a thread or process does
+        self.own_workers = ""  # "threads" or "processes": each call is all that one of them does
         self.processes = 0  # forked by the script that make such calls
         self.around: set[str] = set()  # the sites of recorded calls around these, a thread's target among them
 

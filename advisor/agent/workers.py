@@ -185,7 +185,7 @@ class Workers:
         for site in list(self.recorder.sites.values()):
             if site.id in self.batches:
                 site.current = self.batches[site.id].mix(site.most_inside)
-                site.own_workers = True
+                site.own_workers = self.batches[site.id].backend
         for site in list(self.recorder.sites.values()):
             around = [self.recorder.sites[owner] for owner in sorted(site.around & self.recorder.sites.keys())]
             mixes = [each.current for each in around if each.where["kind"] == "pool" and each.current is not None]

@@ -53,7 +53,7 @@ def site_lines(observation: Observation, summed: Tally, hits: Hits) -> tuple[Lin
     times: dict[tuple[str, int], float] = defaultdict(float)
     for stack, hit in hits.items():
         leaf = own_leaf(observation.stacks[stack], hit.depth)
-        if leaf is not None:
+        if leaf is not None and leaf.line:  # a function alone is known of what no recorder saw
             times[leaf.file, leaf.line] += summed.thread_s({stack: hit.weight})
     total_s = sum(times.values())
     ranked = sorted(times.items(), key=lambda pair: -pair[1])[:LINES_KEPT]

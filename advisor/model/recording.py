@@ -43,7 +43,7 @@ class RecordedSite:
     `current` is the pool the script runs the calls on today. `outline` is the loop as a function, where the site is one
     and its calls are turns. `loop_calls` were looked at while they held up an asyncio event loop, and `loop_waiting`
     tasks were due when such a call returned, on average (None: not known). `own_workers` says that each call is all
-    that a thread or process started for it does.
+    that a thread or a process started for it does.
     """
 
     id: str
@@ -83,7 +83,7 @@ class RecordedSite:
     outline: Outline | None = None
     loop_calls: int = 0
     loop_waiting: float | None = None
-    own_workers: bool = False
+    own_workers: Literal["", "threads", "processes"] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,8 +30,8 @@ class Whereabouts:
         return words.printable(INSTALLED.sub("", name))
 
     def at(self, name: str, line: int) -> str:
-        """A line of a file."""
-        return f"{self.file(name)}:{line}"
+        """A line of a file; the file alone where no line is known."""
+        return f"{self.file(name)}:{line}" if line else self.file(name)
 
 
 def of(advice: Advice) -> Whereabouts:

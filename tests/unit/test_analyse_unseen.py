@@ -20,7 +20,7 @@ OTHER = (library("_bootstrap", "/lib/multiprocessing/process.py"), own(31, "pars
 
 def started(**fields: object) -> RecordedSite:
     mix = WorkerMix(backend="processes", processes=4)
-    return recorded(**({"kind": "pool", "calls": 12, "current": mix, "own_workers": True} | fields))
+    return recorded(**({"kind": "pool", "calls": 2, "current": mix, "own_workers": "processes"} | fields))
 
 
 def watched(children: dict[int, list[Stack | None]], *, forks: set[int] | None = None) -> Observation:
@@ -76,8 +76,8 @@ def test_with_two_places_only_processes_that_were_seen_count():
     ("fields", "forks"),
     [
         pytest.param({}, set(), id="of another program"),
-        pytest.param({"own_workers": False}, {7}, id="workers of a pool, which may be idle"),
-        pytest.param({"current": WorkerMix(backend="threads", threads_per_process=4)}, {7}, id="threads"),
+        pytest.param({"own_workers": ""}, {7}, id="workers of a pool, which may be idle"),
+        pytest.param({"own_workers": "threads"}, {7}, id="threads"),
     ],
 )
 def test_other_processes_are_not_taken_for_the_site(fields: dict, forks: set[int]):
