@@ -327,6 +327,18 @@ WRITTEN = {
         ),
         "pool.submit(work, x)",
     ),
+    "a file that the calls alone read, and texts with words of its own": (
+        (
+            "from pathlib import Path\nPath('table').write_text('1,2')\ndef work(x):\n    with open('table') as f:\n"
+            "        return f.read().replace(',', '.') + str(x)\n"
+            "for x in range(3):\n    print(work(x).replace('.', ';'), {'a': 1}.copy())"
+        ),
+        "pool.map(",
+    ),
+    "functions of a module that stays as it is": (
+        "import math\ndef work(x):\n    return math.sqrt(x)\nfor x in range(3):\n    print(math.floor(work(x)))",
+        "pool.map(",
+    ),
     "one file for what comes back": (
         (
             "from pathlib import Path\nPath('results').write_text('')\nfor x in range(3):\n    v = work(x)\n"
@@ -441,6 +453,23 @@ NONE = {
         "def work(x):\n    with open(STATE) as f:\n        return int(f.read())\nsave(1)\n"
         "for i in range(4):\n    v = work(i)\n    save(v + i)\n    print(v)"
     ),
+    "a program that writes what the next call reads": (
+        "import subprocess\nfrom pathlib import Path\nPath('state').write_text('')\ndef work(x):\n"
+        "    return len(Path('state').read_text())\n"
+        "for i in range(3):\n    v = work(i)\n    subprocess.run('echo x >> state', shell=True)\n    print(v)"
+    ),
+    "a file of two turns that names differ by nothing": (
+        "from pathlib import Path\ndef work(user, n):\n    file = Path(f'{user}.txt')\n"
+        "    return n + (int(file.read_text()) if file.exists() else 0)\n"
+        "for user, n in [('a', 1), ('b', 2), ('a', 3)]:\n    total = work(user, n)\n"
+        "    Path(f'{user}.txt').write_text(str(total))\n    print(total)"
+    ),
+    "a file by a name of the turn": (
+        "from pathlib import Path\nPath('state').write_text('1')\ndef work(x):\n"
+        "    return int(Path('state').read_text())\n"
+        "for i in range(4):\n    v = work(i)\n    target = Path('state')\n"
+        "    target.write_text(str(v + 1))\n    print(v)"
+    ),
     "the folder that calls look into": (
         "import os\ndef work(x):\n    return len(os.getcwd())\n"
         "for i in range(2):\n    print(work(i))\n    os.chdir('/')"
@@ -448,6 +477,10 @@ NONE = {
     "the environment": (
         "import os\ndef work(x):\n    return os.environ.get('ROUND')\n"
         "for i in range(3):\n    print(work(i))\n    os.environ['ROUND'] = str(i)"
+    ),
+    "the environment, by a method": (
+        "import os\ndef work(x):\n    return os.environ.get('ROUND')\n"
+        "for i in range(3):\n    print(work(i))\n    os.environ.update(ROUND=str(i))"
     ),
     "any ends early": "print(any(work(i) > 6 for i in range(5)))",
     "a generator kept": "g = (work(i) for i in range(5))\nprint(next(g))",

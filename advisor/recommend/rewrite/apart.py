@@ -20,6 +20,11 @@ from advisor.recommend.rewrite.sharing import attributes_set, check_globals, nam
 
 FRAMES = frozenset({"locals", "globals", "vars", "eval", "exec", "dir"})
 """What finds names by looking for them."""
+PURE_MODULES = frozenset({
+    "base64", "bisect", "collections", "copy", "datetime", "decimal", "fractions", "functools", "hashlib", "heapq",
+    "html", "itertools", "json", "math", "operator", "re", "statistics", "string", "struct", "textwrap", "zlib",
+})  # fmt: skip
+"""Modules of the standard library that a call of their functions does not change, caches aside."""
 _ENDS = frozenset({"sleep", "exit", "_exit", "quit", "abort"})
 """What a turn paces the loop by, or ends the script with."""
 _KNOWN = BUILTINS | {"print"}
@@ -216,6 +221,11 @@ def touch_each_other(one: Path, other: Path) -> bool:
     return one[:short] == other[:short]
 
 
+def _is_pure(name: str, plain: Plain) -> bool:
+    """True for a module whose functions leave it as it is."""
+    return plain.bound.get(name) == f"import {name}" and name in PURE_MODULES
+
+
 def changed_in(rest: Sequence[ast.stmt], call: ast.Call, plain: Plain) -> set[Path]:
     """What a piece of code may change beside a call: what it sets or adds to, and hands to code that is not known."""
     gap: dict[int, object] = {id(call): ast.copy_location(ast.Constant(value=None), call)}
@@ -229,4 +239,4 @@ def changed_in(rest: Sequence[ast.stmt], call: ast.Call, plain: Plain) -> set[Pa
         adds = isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS
         handed: list[ast.AST] = [] if adds else [*node.args, *node.keywords]
         found |= {path for part in handed for path in paths_in(part)}
-    return found - {path for path in found if path[0] in plain.functions}
+    return {path for path in found if path[0] not in plain.functions and not _is_pure(path[0], plain)}

@@ -14,7 +14,7 @@ from advisor.recommend.rewrite.change import Change, NoChangeError, names_of
 from advisor.recommend.rewrite.own import made
 from advisor.recommend.rewrite.plain import is_names, names_in, paths_in
 from advisor.recommend.rewrite.sharing import names_of_all, shared_names
-from advisor.recommend.rewrite.text import block, expression, must_be_alone
+from advisor.recommend.rewrite.text import block, expression, lost_comments, must_be_alone
 
 _SIMPLE = (ast.Assign, ast.AnnAssign, ast.Expr, ast.Return)
 _PLAIN = (*_SIMPLE, ast.AugAssign, ast.Delete)
@@ -42,9 +42,10 @@ def awaited(file: str, call: ast.Call, note: str = "") -> Change:
         text = f"await {names.module('asyncio')}.to_thread({', '.join((callee, *given))})"
     alone = getattr(statement, "value", None) is call
     body = block(file, [statement], {call: text if alone else f"({text})"})
+    notes = [*lost_comments(file, statement, statement, body), *([f"# {note}"] if note else [])]
     return Change(
         first_line=statement.lineno, last_line=statement.end_lineno or statement.lineno,
-        text="\n".join([*([f"# {note}"] if note else []), body]), imports=tuple(names.imports),
+        text="\n".join([*notes, body]), imports=tuple(names.imports),
     )  # fmt: skip
 
 

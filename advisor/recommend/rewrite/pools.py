@@ -9,7 +9,7 @@ from advisor.model.trial import WorkerMix
 from advisor.recommend.rewrite.around import climb
 from advisor.recommend.rewrite.change import Change, Names, NoChangeError, names_of
 from advisor.recommend.rewrite.engine import workshop
-from advisor.recommend.rewrite.text import block, expression, must_be_alone
+from advisor.recommend.rewrite.text import block, expression, lost_comments, must_be_alone
 
 THREADS = {"ThreadPoolExecutor": ("concurrent.futures", "ProcessPoolExecutor"),
            "ThreadPool": ("multiprocessing.pool", "Pool")}  # fmt: skip
@@ -44,7 +44,7 @@ def rewritten_pool(file: str, line: int, mix: WorkerMix, current: WorkerMix) -> 
     body = block(file, [statement], swaps)
     return Change(
         first_line=statement.lineno, last_line=statement.end_lineno or statement.lineno,
-        text="\n".join([*note, body]), imports=tuple(names.imports),
+        text="\n".join([*lost_comments(file, statement, statement, body), *note, body]), imports=tuple(names.imports),
     )  # fmt: skip
 
 

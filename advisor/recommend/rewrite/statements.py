@@ -22,7 +22,7 @@ def rewritten_loop(file: str, call: ast.Call, mix: WorkerMix, callee: Callee) ->
     """The loop statement around a call, on workers. Raises NoChangeError where that is not sure to change nothing."""
     turn, plain = turn_of(file, call), Plain(file)
     check_turn(turn, callee, plain)
-    check_outside(turn, plain)
+    check_outside(turn, callee, plain)
     if mix.backend != "threads" and is_local_function(workshop(file, mix), call.func):
         raise NoChangeError("another process would not find the function")
     live = live_after(file, turn.loop)

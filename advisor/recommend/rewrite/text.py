@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import io
+import re
 import tokenize
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,8 @@ from contextlib import suppress
 from advisor.analyse import source
 from advisor.recommend.rewrite.change import NoChangeError
 
+TO_TOOLS = re.compile(r"#\s*(?:type:|noqa|fmt:|isort:|pragma|pylint:|pyright:|ruff:|mypy:)")
+"""Comments that a tool reads."""
 Swaps = Mapping[ast.AST, str]
 """Expressions of the file's tree and the text that takes their place."""
 
@@ -42,14 +45,17 @@ def has_long_texts(code: str) -> bool:
 
 
 def lost_comments(file: str, first: ast.stmt, last: ast.stmt, kept: str) -> list[str]:
-    """Comments on the lines of some statements that the text written in their place does not hold, in order."""
+    """Comments on the lines of some statements that the text written in their place does not hold, in order.
+
+    Those that speak to a tool (`# noqa`) hold for the line they stood on, which is gone.
+    """
     lines = range(first.lineno, (last.end_lineno or last.lineno) + 1)
     left = Counter(_comments(kept))
     lost = []
     for comment in _comments("\n".join(source.text(file, line).strip() for line in lines)):
         if left[comment]:
             left[comment] -= 1
-        else:
+        elif not TO_TOOLS.match(comment):
             lost.append(comment)
     return lost
 

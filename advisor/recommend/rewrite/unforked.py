@@ -13,24 +13,28 @@ from advisor.recommend.rewrite.plain import names_in
 
 
 def warned(found: Change, file: str, reads: Iterable[str], mix: WorkerMix) -> Change:
-    """The change, with a comment that names the globals that workers read and would not find set."""
-    missing = sorted(set(reads) & set_by_main_alone(file)) if mix.backend in ("processes", "hybrid") else []
+    """The change, with a comment that names the globals that workers read and would find unset, or set otherwise."""
+    missing = sorted(set(reads) & set_by_main(file)) if mix.backend in ("processes", "hybrid") else []
     if not missing:
         return found
     names = ", ".join(f"`{name}`" for name in missing)
-    note = f"# processes that do not start by fork (macOS, Windows, Python 3.14) have no {names}: give it to the calls"
+    note = (
+        f"# processes that do not start by fork (macOS, Windows, Python 3.14) lack what the main program sets: {names}"
+    )
     return replace(found, text=f"{note}\n{found.text}")
 
 
-def set_by_main_alone(file: str) -> set[str]:
-    """Globals that are set only under `if __name__ == "__main__":` or by functions that declare them global."""
+def set_by_main(file: str) -> set[str]:
+    """Globals that `if __name__ == "__main__":` sets, or a function that the module does not call as it is imported."""
     module = source.tree(file)
     if module is None:
         return set()
-    always = {name for node in module.body if not _is_main(node) for name in _bound(node)}
     guarded = {name for node in module.body if _is_main(node) for name in _bound(node)}
-    declared = {name for node in ast.walk(module) if isinstance(node, ast.Global) for name in node.names}
-    return (guarded | declared) - always
+    imported = [node for node in module.body if not (_is_main(node) or isinstance(node, source.Function))]
+    called = {source.called(node) for each in imported for node in ast.walk(each)}
+    late = [function for function in source.functions(file) if function.name not in called]
+    return guarded | {name for each in late for node in ast.walk(each) if isinstance(node, ast.Global)
+                      for name in node.names}  # fmt: skip
 
 
 def _is_main(node: ast.stmt) -> bool:
