@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 import click
 
 from advisor.cli import files, index, output, progress
-from advisor.cli.pages import report_in
+from advisor.cli.pages import name_of, report_in
 from advisor.errors import EXIT_ADVICE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_SCRIPT_FAILED, ReportError
 from advisor.report.words import printable
 
@@ -132,12 +132,13 @@ def run(**given: Unpack[Given]) -> int:
     script under different numbers of workers. What the script does outside itself, it does twice.
     """
     options = options_of(given)
-    wanted = [Wanted("Report", report_in(given["output"], options.script, options.module), html_of)]
-    wanted += [Wanted("Advice file", given["json"], _json)] if given["json"] is not None else []
-    for each in wanted:
-        files.check_writable(each.path)
+    wanted = [Wanted("Advice file", given["json"], _json)] if given["json"] is not None else []
+    for path in (given["output"] / f"{name_of(options.script, options.module)}.html", *(each.path for each in wanted)):
+        files.check_writable(path)
     advice = _advise(options, quiet=given["quiet"])
-    deliver(_without_source(advice) if given["no_source"] else advice, wanted)
+    page = report_in(given["output"], advice.target)  # told as late as can be: another run may end meanwhile
+    shown = _without_source(advice) if given["no_source"] else advice
+    deliver(shown, [Wanted("Report", page, html_of), *wanted])
     index.rebuild(given["output"])
     if advice.interrupted:
         output.complain("interrupted: the advice above is on what was known by then")

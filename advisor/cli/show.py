@@ -47,7 +47,7 @@ def _show_advice(text: str, folder: Path, file: Path, *, no_source: bool) -> Non
     from advisor.report.sourceless import without_source  # noqa: PLC0415  # as above
 
     advice = reading.read(text)
-    target = report_in(folder, advice.target.script, advice.target.module)
+    target = report_in(folder, advice.target)
     files.check_writable(target)
     with _figures_of(file):
         deliver(without_source(advice) if no_source else advice, [Wanted("Report", target, html_of)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import os
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from advisor.model.advice import Advice, Recommendation
     from advisor.model.check import CheckResult
     from advisor.model.history import Point
+    from advisor.model.target import Target
 
 NAME = "advise-card"
 INDEX_NAME = "advise-index"
 HEAD_CHARS = 65_536  # of a page: the line is one of its first
 LONGEST_TEXT = 400  # of a card: a verdict of more is cut
+DIGEST_LETTERS = 16
 _LINE = re.compile(rf'<meta name="{NAME}" content="([^"<>]*)">')
 _INDEX_LINE = f'<meta name="{INDEX_NAME}"'
 
@@ -36,8 +39,8 @@ Basis = Literal["measured", "predicted", "undecided", ""]
 class Card:
     """One page in a line of the index.
 
-    `program` is what an advice is on. `gain` is the speed-up at the verdict's site, `script_gain` that of the script,
-    `ratio` what a check found worst: seconds of head over base. `created` is UTC, ISO 8601.
+    `program` tells what an advice is on (`program_of`). `gain` is the speed-up at the verdict's site, `script_gain`
+    that of the script, `ratio` what a check found worst: seconds of head over base. `created` is UTC, ISO 8601.
     """
 
     kind: Literal["advice", "check", "history"]
@@ -61,7 +64,7 @@ def of_advice(advice: Advice) -> Card:
         kind="advice",
         name=" ".join((advice.target.shown, *advice.target.argv)),
         verdict=advice.verdict,
-        program=program_of(advice.target.script, advice.target.module),
+        program=program_of(advice.target),
         created=utc(advice.created),
         gain=advised.speedup if advised is not None and advised.decided else None,
         script_gain=advised.script_speedup if advised is not None and advised.decided else None,
@@ -71,9 +74,11 @@ def of_advice(advice: Advice) -> Card:
     )
 
 
-def program_of(script: str | None, module: str | None) -> str:
-    """What an advice is on: the script's path as it was typed, without detours, or `-m` and the module."""
-    return (os.path.normpath(script) if script is not None else f"-m {module}")[:LONGEST_TEXT]
+def program_of(target: Target) -> str:
+    """Tells scripts apart, and not where they lie: a digest of the folder of a script or module, and of its name."""
+    name = os.path.basename(target.script) if target.script is not None else f"-m {target.module}"  # noqa: PTH119
+    place = "\0".join((*target.roots[:1], name))
+    return hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:DIGEST_LETTERS]
 
 
 def _basis(advised: Recommendation | None) -> Basis:

@@ -21,8 +21,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def reported(folder: Path, script: str | None, module: str | None = None) -> str:
     """Write the report of a script as `advise` does, and say what it is called."""
-    path = report_in(folder, script, module)
-    target = Target(python="python3", script=script, module=module)
+    root = Path.cwd() if script is None else Path(script).resolve().parent
+    target = Target(python="python3", script=script, module=module, roots=(str(root),))
+    path = report_in(folder, target)
     folder.mkdir(exist_ok=True)
     path.write_text(html.render(replace(builders.wait_bound(), target=target)))
     return path.name
@@ -34,9 +35,20 @@ def test_scripts_of_one_name_in_several_folders_have_a_report_each(folder: Path)
 
 
 def test_a_script_finds_its_report_again(folder: Path):
-    scripts = ("shop/load.py", "bank/load.py", "old/bank/load.py", "./shop/../shop/load.py", "bank/load.py")
+    scripts = ["shop/load.py", "bank/load.py", "old/bank/load.py", "./shop/../shop/load.py"]
+    scripts.append(str(Path("bank/load.py").absolute()))
     names = [reported(folder, script) for script in scripts]
     assert names == ["load.html", "bank-load.html", "load-2.html", "load.html", "bank-load.html"]
+
+
+def test_scripts_of_several_folders_that_are_typed_alike_are_told_apart(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    names = []
+    for name in ("shop", "bank"):
+        Path(name).mkdir()
+        with monkeypatch.context() as there:
+            there.chdir(name)
+            names.append(reported(folder, "load.py"))
+    assert names == ["load.html", "bank-load.html"]
 
 
 def test_a_module_is_told_from_a_script_of_its_name(folder: Path):

@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,8 @@ class FakePipeline:
         self.calls.append(options)
         if isinstance(self.result, BaseException):
             raise self.result
-        return self.result
+        asked = {"script": options.script, "module": options.module}
+        return replace(self.result, target=replace(self.result.target, **asked))
 
 
 @pytest.fixture

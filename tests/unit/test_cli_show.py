@@ -46,8 +46,13 @@ def with_source() -> Advice:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder in which `advise` gives a prepared advice."""
-    monkeypatch.setattr(pipeline, "advise", lambda *_: with_source())
+    """A folder in which `advise` gives a prepared advice on whatever it is asked about."""
+
+    def advise(options: pipeline.AdviseOptions, _progress: object) -> Advice:
+        found = with_source()
+        return replace(found, target=replace(found.target, script=options.script, module=options.module))
+
+    monkeypatch.setattr(pipeline, "advise", advise)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(tmp_path)
     return tmp_path
