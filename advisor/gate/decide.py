@@ -20,7 +20,7 @@ EARLY_P = 0.0001
 """Chance at which a difference ends the runs early, at whatever look (Haybittle and Peto: a bound so strict that all
 early looks together add little to the false alarms of the last one). Eight pairs can reach it."""
 TYPICAL_P = 0.0005
-"""The same for typical runs once there are no more: a second way to be called different."""
+"""The same for typical runs where undisturbed ones settle it, or are all there are: a second way to be different."""
 LOOK_GROWTH = 1.25
 """Pairs from one look to the next: looks are few, and none comes much later than it could."""
 
@@ -54,10 +54,10 @@ def decide(
     outcome = _difference(undisturbed, threshold, limit)
     if outcome is not None:
         return Decision(outcome=outcome, settled=True, comparison=undisturbed)
-    limit = TYPICAL_P if final else EARLY_P
-    if min(chances(base, head)) <= limit:
+    seldom = TYPICAL_P if narrow or final else EARLY_P
+    if min(chances(base, head)) <= seldom:
         typical = compare_typical(base, head)
-        outcome = _difference(typical, threshold, limit)
+        outcome = _difference(typical, threshold, seldom)
         if outcome is not None:
             return Decision(outcome=outcome, settled=True, comparison=typical, undisturbed=False)
     most = EXCLUDED * threshold
