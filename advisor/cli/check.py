@@ -232,7 +232,7 @@ def _checked(given: Given, plan: CheckPlan, folder: Path) -> CheckResult:
 
 def _written(given: Given) -> Iterator[Path]:
     """All that this check writes, but for the folder of its history, which git does not see."""
-    yield given["output"]
+    yield from given["output"].glob("*.html")  # of this check and of those before
     yield from (path for path, _ in _writers(given))
     yield from (path for path in (given["save"], given["history"]) if path is not None)
 

@@ -9,7 +9,7 @@ from advisor.model.machine import Machine, Noise
 from advisor.model.profile import RunProfile
 from advisor.model.recording import FunctionCount
 from advisor.model.site import Site
-from advisor.model.target import ScriptExit, Settings, Target
+from advisor.model.target import AdviceSettings, ScriptExit, Target
 from advisor.model.trial import Trial, WorkerMix
 
 Severity = Literal["info", "warning", "error"]
@@ -146,7 +146,7 @@ class Advice:
     functions: tuple[FunctionCount, ...] = ()
     interrupted: bool = False
     noise: Noise | None = None
-    settings: Settings = field(default_factory=Settings)
+    settings: AdviceSettings = field(default_factory=AdviceSettings)
     profile: RunProfile = field(default_factory=RunProfile)
 
     @property

@@ -59,7 +59,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class AdviceSettings:
     """How the user wanted to be advised: `budget_s` for the trials, the largest pools, one function only (None: unset).
 
     The defaults are what `advise` does unasked.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from advisor.model.target import Replay, Settings
+from advisor.model.target import AdviceSettings, Replay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +23,9 @@ class AdviseOptions:
     replay_effects: Replay = "safe"
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> AdviceSettings:
         """What of it an advice keeps, so that it can be made anew."""
-        return Settings(
+        return AdviceSettings(
             budget_s=self.budget_s, max_threads=self.max_threads, max_processes=self.max_processes, only=self.only,
             replay_effects=self.replay_effects,
         )  # fmt: skip

@@ -40,6 +40,11 @@ def code_marks(text: str, longest: int = LONGEST_TEXT) -> Markup:
     return Markup("").join(marked) if len(parts) % 2 else escape(shown)
 
 
+def whole(text: str) -> Markup:
+    """Code to be copied: escaped, line by line, and never cut."""
+    return Markup("\n").join(escape(words.printable(line)) for line in text.rstrip("\n").split("\n"))
+
+
 @cache
 def asset(name: str) -> Markup:
     """A style sheet or script of ours, by its name in the template folder: not escaped."""
@@ -52,10 +57,11 @@ def library(name: str) -> Markup:
     return _shipped("static", name)
 
 
-def policy(scripts: tuple[Markup, ...]) -> str:
+def policy(scripts: tuple[Markup, ...]) -> Markup:
     """The content security policy of a page: it fetches nothing, and no script but these runs."""
     sources = " ".join(f"'{_hash(script)}'" for script in scripts) or "'none'"
-    return f"default-src 'none'; style-src 'unsafe-inline'; script-src {sources}"
+    text = f"default-src 'none'; style-src 'unsafe-inline'; script-src {sources}"
+    return Markup(text)  # noqa: S704  # hashes of ours: never cut as a user's text may be
 
 
 def packed(text: str) -> Mapping[str, str]:
@@ -91,7 +97,7 @@ def _environment(longest: int = LONGEST_TEXT) -> Environment:
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     environment.filters |= {filter_.__name__: filter_ for filter_ in FILTERS}
-    environment.globals["newline"] = Markup("\n")  # one in a text is shown as its escape
     environment.filters["code_marks"] = partial(code_marks, longest=longest)
+    environment.filters["whole"] = whole
     environment.filters["amount"] = words.count  # jinja has a filter `count` of its own
     return environment

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from advisor.model.target import OWN_INTERPRETER, Settings
+from advisor.model.target import OWN_INTERPRETER, AdviceSettings
 from advisor.report import words
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ SURROGATES = range(0xDC80, 0xDD00)
 """Bytes that were no UTF-8, as Python keeps them in names (PEP 383): 0xDC00 and the byte."""
 
 
-def command(target: Target, settings: Settings) -> str:
+def command(target: Target, settings: AdviceSettings) -> str:
     """`advise` with what was set, the interpreter, where it was chosen, and the script with its arguments.
 
     Printable, for a shell. What is written where, and what is left out of it, is not part of it.
@@ -29,9 +29,9 @@ def command(target: Target, settings: Settings) -> str:
     return " ".join(quoted(word) for word in ("advise", *chosen, *end, *program, *target.argv))
 
 
-def _set(settings: Settings) -> Iterator[tuple[str, str]]:
+def _set(settings: AdviceSettings) -> Iterator[tuple[str, str]]:
     """The options that differ from what `advise` does unasked."""
-    for each in fields(Settings):
+    for each in fields(AdviceSettings):
         value = getattr(settings, each.name)
         if value != each.default:
             name = each.name.removesuffix("_s").replace("_", "-")

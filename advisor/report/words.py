@@ -162,7 +162,7 @@ def limit(advised: Recommendation) -> str:
     """What stops a larger mix from being faster, with the speed-up that the longest task allows where that is it."""
     more = {
         "longest task": f" (no mix can be over {ratio(advised.ceiling)})",
-        "workers tried": " (more may gain more: see --budget and --max-threads)",
+        "workers tried": " (more may gain more, where the budget or the largest pool allowed stopped the trials)",
     }
     return printable(advised.limit) + more.get(advised.limit, "")
 

@@ -83,16 +83,17 @@ def test_the_page_loads_nothing(page: str):
 
 def test_only_the_scripts_of_ours_are_allowed_to_run():
     text = html.render(checked.RESULT)
-    running = scripts(text)[-3:]
+    running = [each for each in scripts(text) if not each.startswith("{")]
+    assert len(running) > 3
     digests = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in running]
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     assert f'script-src {allowed}"' in text.replace("&#39;", "'")
 
 
-def test_a_page_without_a_graph_has_no_script():
+def test_a_page_without_a_graph_has_no_library():
     text = html.render(checked.CLEAN)
-    assert "<script" not in text
-    assert "script-src 'none'" in text.replace("&#39;", "'")
+    assert len(scripts(text)) == 1
+    assert len(text) < 100_000
 
 
 def test_the_page_can_be_written_as_utf8(page: str):

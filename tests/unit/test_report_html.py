@@ -103,6 +103,9 @@ def test_names_without_end_do_not_make_a_page_too_large():
     text = html.render(replace(advice, sites=tuple(sites)))
     assert len(text.encode()) <= 2_000_000
     assert "f" * 150 in text
+    allowed = re.search(r"script-src ([^\"]*)\"", text)
+    assert allowed is not None
+    assert len(allowed[1].split()) == text.count("<script>")
 
 
 def test_the_same_advice_gives_the_same_bytes():

@@ -13,7 +13,7 @@ import pytest
 from advisor.model.advice import Finding
 from advisor.model.ledger import KINDS
 from advisor.model.profile import RunProfile, Span, ThreadLine
-from advisor.model.target import Settings, Target
+from advisor.model.target import AdviceSettings, Target
 from advisor.model.trial import SERIAL
 from advisor.report import listing, repeat, scaling, summary, threads, whereabouts, words
 
@@ -39,7 +39,7 @@ def test_installed_code_is_named_from_its_package_on(file: str, shown: str):
 @pytest.mark.parametrize("word", ["plain", "two words", "it's", "$HOME `id`", "a\nb", "\u202eevil", "caf\u00e9", "\\"])
 def test_a_command_is_read_by_a_shell_as_it_was_given(word: str):
     target = Target(python="/usr/bin/python3", script="a.py", argv=(word,))
-    command = repeat.command(target, Settings())
+    command = repeat.command(target, AdviceSettings())
     assert words.printable(command) == command
     told = subprocess.run(
         ["bash", "-c", f"printf %s {repeat.quoted(word)}"], capture_output=True, check=True
@@ -55,18 +55,18 @@ def test_an_argument_that_is_no_utf8_keeps_its_bytes():
 
 def test_the_command_names_an_interpreter_that_was_chosen_and_a_module():
     target = Target(python="/opt/py 3/python", module="jobs.run", argv=("-v",), python_why="given by --python")
-    words = shlex.split(repeat.command(target, Settings()))
+    words = shlex.split(repeat.command(target, AdviceSettings()))
     assert words == ["advise", "--python", "/opt/py 3/python", "-m", "jobs.run", "-v"]
 
 
 def test_the_command_sets_what_was_set():
-    settings = Settings(budget_s=30.0, max_threads=8, only="fetch", replay_effects="all")
+    settings = AdviceSettings(budget_s=30.0, max_threads=8, only="fetch", replay_effects="all")
     command = repeat.command(Target(python="python3", script="a.py"), settings)
     assert command == "advise --budget 30 --max-threads 8 --only fetch --replay-effects all a.py"
 
 
 def test_a_script_that_begins_like_an_option_is_still_one():
-    command = repeat.command(Target(python="python3", script="-x.py"), Settings())
+    command = repeat.command(Target(python="python3", script="-x.py"), AdviceSettings())
     assert shlex.split(command) == ["advise", "--", "-x.py"]
 
 

@@ -70,7 +70,7 @@ def test_a_budget_that_ends_while_more_workers_still_pay_is_named_as_the_limit()
     short = run_search(Workload(io_s=0.05), 60, budget_s=2)
     assert 1 < short.advice.mix.workers < 60
     assert short.advice.limit == "workers tried"
-    assert "--budget" in words.limit(short.advice)
+    assert "budget" in words.limit(short.advice)
     assert run_search(Workload(io_s=0.05), 60).advice.limit == "tasks"
 
 

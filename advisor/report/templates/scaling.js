@@ -209,11 +209,11 @@
 
   function tell(at) {
     if (at === null || at === undefined) { line.textContent = idle; return; }
-    const told = backends.map((backend) => figures(data.lines[backend], backend, at)).filter(Boolean);
-    line.textContent = `${data.workers[at]} ${data.workers[at] === 1 ? "worker" : "workers"}: ${told.join("; ") || "not tried"}`;
+    const parts = backends.map((backend) => told(data.lines[backend], backend, at)).filter(Boolean);
+    line.textContent = `${data.workers[at]} ${data.workers[at] === 1 ? "worker" : "workers"}: ${parts.join("; ") || "not tried"}`;
   }
 
-  function figures(own, backend, at) {
+  function told(own, backend, at) {
     if (backend !== "serial" && data.workers[at] === 1) return "";
     const parts = [];
     if (own.speedup[at] !== null) parts.push(`${times(own.speedup[at])} (${times(own.low[at])} to ${times(own.high[at])})`);

@@ -10,7 +10,8 @@
   const names = [...figure.querySelectorAll(".legend [data-kind]")].reduce(
     (found, each) => found.set(each.dataset.kind, each.dataset.words), new Map());
   const [holder, line] = [".graph", ".live"].map((each) => figure.querySelector(each));
-  const { seconds } = figures;
+  // Stretches of a long run differ in places that a duration does not show: to a hundredth of a pixel's time.
+  const seconds = (value) => `${d3.format(`,.${Math.max(0, 3 - Math.floor(Math.log10(wall || 1)))}~f`)(value)} s`;
   const idle = `${rows.length} ${rows.length === 1 ? "thread" : "threads"} over ${seconds(wall)}; point at a stretch, or use the arrow keys.`;
   // Besides its colour each kind that is not plain has a pattern: strokes on a tile of six pixels.
   const PATTERNS = {
