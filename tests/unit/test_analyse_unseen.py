@@ -85,6 +85,34 @@ def test_other_processes_are_not_taken_for_the_site(fields: dict, forks: set[int
     assert with_unseen(seen, [started(**fields)]) == seen
 
 
+def test_where_more_was_forked_than_the_site_started_nobody_knows_who_works_for_it():
+    seen = watched({7: [None] * 50, 8: [None] * 50, 9: [None] * 50})  # one of them a manager, or forked by hand
+    assert share_of(seen, started()) == {}
+    assert share_of(seen, started(calls=3)) == {"s1": pytest.approx(1.0)}
+
+
+def test_from_inside_the_script_their_number_must_be_exact():
+    seen = replace(watched({number: [None] * 50 for number in range(9)}), source="sampler")
+    assert share_of(seen, started(calls=10)) == {}
+    assert share_of(seen, started(calls=9)) == {"s1": pytest.approx(1.0)}
+    assert share_of(replace(seen, source="py-spy"), started(calls=10)) == {"s1": pytest.approx(1.0)}
+
+
+def test_idle_threads_of_native_libraries_are_no_waiting_of_the_call():
+    seen = watched({7: [WORK] * 50})
+    idle = [Moment(pid=7, tid=tid, stack=-1, wait_s=TICK_S, wait_kind="lock") for tid in range(71, 78)]
+    crowded = replace(seen, ticks=tuple(replace(tick, moments=(*tick.moments, *idle)) for tick in seen.ticks))
+    (site,) = build(with_unseen(crowded, [started(calls=1)]), recording(started(calls=1, in_loop=True)))
+    assert site.ledger.python == pytest.approx(1.0)
+
+
+def test_no_line_is_named_for_what_nobody_saw():
+    (site,) = build(
+        with_unseen(watched({7: [None] * 90 + [WORK] * 10, 8: [None] * 50}), [started()]), recording(started())
+    )
+    assert [line.line for line in site.lines] == [21]
+
+
 def test_a_process_seen_at_something_else_does_not_work_for_the_site():
     found = share_of(watched({7: [None] * 50 + [OTHER] * 50, 8: [WORK] * 30}), started())
     assert found["s1"] == pytest.approx(0.3)
