@@ -107,7 +107,7 @@ def of_profile(
 def scripts() -> tuple[Markup, ...]:
     """What draws the graphs of a page, in order; goes to its end and into its policy."""
     libraries = ("d3/d3.min.js", "d3-flame-graph/d3-flamegraph.umd.min.js")
-    return (*map(page.library, libraries), page.asset("flame.js"))
+    return (page.asset("figures.js"), *map(page.library, libraries), page.asset("flame.js"))
 
 
 def document(flame: Flame) -> Mapping[str, Any]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = "report.html.j2"
 STYLES = ("report.css", "advice.css", flame.STYLE)
-SCRIPTS = ("report.js", "sort.js", "paper.js", "figures.js")
+SCRIPTS = ("report.js", "sort.js", "paper.js")
 MOST_BYTES = 2_000_000
 """Of a page: what is mailed and opened on a telephone."""
 STACK_LIMITS = (flame.MOST_STACKS, 4_000, 1_000)  # a name for each frame of 10,000 stacks takes a megabyte by itself
@@ -163,7 +163,7 @@ def _assets(advice: Advice, *, drawn: bool) -> Mapping[str, Any]:
     stacks, lines = bool(advice.profile.stacks), any(line.spans for line in advice.profile.threads)
     scripts = [page.asset(name) for name in SCRIPTS]
     scripts += [page.library("d3/d3.min.js")] if lines and not stacks else []
-    scripts += flame.scripts() if stacks else ()
+    scripts += flame.scripts() if stacks else (page.asset("figures.js"),)
     scripts += [page.asset("timeline.js")] if lines else []
     scripts += [page.library("uplot/uPlot.iife.min.js"), page.asset("scaling.js")] if drawn else []
     styles = [page.asset(name) for name in STYLES]

@@ -10,6 +10,7 @@ import builders
 import checked
 import pytest
 from playwright.sync_api import Browser, Page
+from waiting import until
 
 from advisor.history.store import History
 from advisor.report import history
@@ -53,7 +54,7 @@ def test_the_drawing_follows_the_reader_s_colour_scheme(show: Callable[[str], Pa
     light = canvas.evaluate(PAINTED)
     page.emulate_media(color_scheme="dark")
     changed = f"light => !({PAINTED})(document.querySelector('.trend canvas')).every(each => light.includes(each))"
-    page.wait_for_function(changed, arg=light)
+    until(page, changed, light)
 
 
 def test_nothing_is_wider_than_a_telephone(show: Callable[[str], Page], page: Page, text: str):
@@ -66,7 +67,7 @@ def test_nothing_is_wider_than_a_telephone(show: Callable[[str], Page], page: Pa
 def test_the_drawing_shrinks_with_its_window(show: Callable[[str], Page], page: Page, text: str):
     show(text)
     page.set_viewport_size({"width": 500, "height": 700})
-    page.wait_for_function("[...document.querySelectorAll('.trend canvas')].every(each => each.clientWidth <= 500)")
+    until(page, "[...document.querySelectorAll('.trend canvas')].every(each => each.clientWidth <= 500)")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

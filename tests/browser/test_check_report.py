@@ -210,7 +210,7 @@ def test_ten_thousand_stacks_are_painted_within_a_second_and_can_be_searched(sho
     assert page.locator("g.frame").count() < 5_000
     page.get_by_label("Search").fill("deep.py")
     expect(page.get_by_role("status")).to_have_text(
-        '"deep.py": 76,383 frames, base 10.0 s (100%), head 11.0 s (100%), change +1.00 s (+10.0%)'
+        '"deep.py": 76,383 frames, base 10.0 s (100%), head 11.0 s (100%), change +1.00 s (+10%)'
     )
 
 

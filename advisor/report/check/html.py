@@ -27,7 +27,7 @@ def render(result: CheckResult) -> str:
 def _page(result: CheckResult) -> Mapping[str, Any]:
     """What the template shows. The libraries come along only where there is a graph to draw."""
     drawn = any(script.stacks for script in result.scripts)
-    scripts = (page.asset("paper.js"), *((page.asset("figures.js"), *flame.scripts()) if drawn else ()))
+    scripts = (page.asset("paper.js"), *(flame.scripts() if drawn else ()))
     return {
         "result": result,
         "card": card.content(card.of_check(result, phrases.verdict(result))),
