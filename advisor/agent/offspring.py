@@ -15,12 +15,14 @@ import os
 import pickle
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .digest import digest
 from .pickling import pickled
 from .sample import Task
+from .site import OFF_AFTER_CALLS, OFF_BELOW_S
+from .tally import BLOCK, PERIOD
 
 if TYPE_CHECKING:
     from .recorder import Recorder
@@ -65,10 +67,14 @@ class Offspring:
     def in_forked_child(self) -> None:
         """In a child: count and keep calls of the sites there are, in place of recording them; not in its children."""
         slot, self.slot = self.slot, None
-        for place, site in enumerate(_eligible(self.recorder)):
-            if hasattr(builtins, site.wrap_name) and site.tally.period == 1:
-                wrap = Kept(self.recorder, slot, place).wrap if slot is not None else _same
-                setattr(builtins, site.wrap_name, wrap)
+        places = {site: place for place, site in enumerate(_eligible(self.recorder))}
+        for site in self.recorder.sites.values():
+            place = places.get(site)
+            looked_at = hasattr(builtins, site.wrap_name)
+            if slot is not None and place is not None and looked_at and site.tally.period == 1:
+                setattr(builtins, site.wrap_name, Kept(self.recorder, slot, place, site).wrap)
+            else:  # turns of loops among them
+                site.tally.pass_all()
 
     def gather(self) -> None:
         """In the parent, at the end: give each site the calls that children made."""
@@ -152,22 +158,45 @@ class Kept:
 
     spent_s = 0.0
 
-    def __init__(self, recorder: Recorder, slot: Slot, place: int) -> None:
+    def __init__(self, recorder: Recorder, slot: Slot, place: int, site: Site) -> None:
         self.recorder = recorder
         self.slot = slot
         self.place = place
+        self.site = site
+        self.passes: Callable[[], int] | None = None  # asked here where the source cannot ask
         self.numbers = itertools.count(1)
+        self.period, self.before = 1, 0
+        self.began = 0.0
         self.left = KEPT
         self.inside: set[int] = set()
 
     def wrap(self, function: Function) -> Function:
         """What the rewritten source calls in place of `function`."""
+        if self.passes is not None and self.passes():
+            return function
         if function is map or self.recorder.leaves_alone(function):
             return function
-        self.slot.set_count(self.place, next(self.numbers))
+        calls = self.before + self.period * next(self.numbers)
+        self.slot.set_count(self.place, calls)
+        if calls == 1:
+            self.began = time.perf_counter()
+        elif calls == OFF_AFTER_CALLS and time.perf_counter() - self.began <= OFF_AFTER_CALLS * OFF_BELOW_S:
+            self.slow_down(calls)
         if self.left <= 0 or Kept.spent_s > _SPEND_S or _thread.get_ident() in self.inside:
             return function
         return functools.partial(self.call, function)
+
+    def slow_down(self, calls: int) -> None:
+        """Look at one call in `PERIOD`: they follow each other so soon that looking would take longer than they do.
+
+        From here on their number is that of whole periods.
+        """
+        self.before, self.numbers, self.period = calls, itertools.count(1), PERIOD
+        tick = itertools.chain.from_iterable(itertools.repeat(BLOCK)).__next__
+        if hasattr(builtins, self.site.tally.tick_name):
+            self.site.tally.set_tick(tick)
+        else:
+            self.passes = tick
 
     def call(self, function: Function, /, *args: Value, **kwargs: Value) -> Value:
         """Run one call of the user's and keep it."""
@@ -198,7 +227,3 @@ def _sent(function: Function, args: Arguments, kwargs: Keywords) -> bytes | None
         return pickled((function, args, kwargs), _ROOM, _SPEND_S)
     except Exception:  # whatever a __reduce__ of the user's raises, or too much
         return None
-
-
-def _same(function: Function) -> Function:
-    return function

@@ -212,10 +212,9 @@ def _left(site: Turns) -> ast.expr:
 
 
 def _made(site: Turns, value: ast.expr) -> ast.expr:
-    """`LEAVE(TICK() or ENTER(), value)`: arguments are evaluated in order."""
-    entered = _entered(site)
-    setattr(builtins, site.leave_name, site.element)
-    return _at(ast.Call(func=_name(site.leave_name), args=[entered, value], keywords=[]), value)
+    """`(TICK() or ENTER(), value, OPEN and LEAVE())[1]`: no Python call of ours where the turn passes by."""
+    parts = ast.Tuple(elts=[_entered(site), value, _left(site)], ctx=ast.Load())
+    return _at(ast.Subscript(value=parts, slice=ast.Constant(value=1), ctx=ast.Load()), value)
 
 
 def _statement(value: ast.expr, where: ast.stmt) -> ast.stmt:

@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable
 
 PERIOD = 1_024  # once slowed down, one call in so many is looked at
-_BLOCK = (1,) * (PERIOD - 1) + (0,)
+BLOCK = (1,) * (PERIOD - 1) + (0,)
 
 
 class Tally:
@@ -49,7 +49,7 @@ class Tally:
         if not next(self._may_slow_down, False):
             return False
         self.period = PERIOD
-        same = map(_BLOCK.__mul__, map(operator.truth, self._blocks))  # the block itself, once for each number drawn
+        same = map(BLOCK.__mul__, map(operator.truth, self._blocks))  # the block itself, once for each number drawn
         self.set_tick(itertools.chain.from_iterable(same).__next__)
         return True
 
@@ -60,6 +60,10 @@ class Tally:
             left = next(place for place in itertools.count(1) if not self.tick())  # of the block under way
             passed = (next(self._blocks) - 1) * PERIOD - left
         self.calls = next(self._each) + passed - self._not_calls
+        self.pass_all()
+
+    def pass_all(self) -> None:
+        """Nothing is looked at or counted from here on."""
         self.set_tick(itertools.repeat(1).__next__)
 
     def set_tick(self, tick: Callable[[], int]) -> None:

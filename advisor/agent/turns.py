@@ -118,11 +118,6 @@ class Turns(Site):
         """The turn under way in the frame that calls this, if it is one that is looked at, has ended."""
         self.end(sys._getframe(1), time.perf_counter())
 
-    def element(self, _entered: object, value: Value) -> Value:
-        """An element of a comprehension has been made: its turn has ended; hands the element on."""
-        self.end(sys._getframe(1), time.perf_counter())
-        return value
-
     def end(self, frame: FrameType, ended: float) -> None:
         """Record what is known after the turn."""
         opened = self.open.get(_thread.get_ident())
