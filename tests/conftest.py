@@ -19,9 +19,11 @@ SETTLE_S = 3.0
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Shells start background jobs with SIGINT ignored, and programs inherit that: tests of Ctrl-C need the default."""
+    """Shells start background jobs with SIGINT ignored, `nohup` with SIGHUP, and programs inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
