@@ -198,13 +198,17 @@ def inconclusive() -> Advice:
 
 def script_failed() -> Advice:
     """The script raised half-way; what ran is still advised on."""
-    return replace(wait_bound(), exit=ScriptExit(code=1, error="ValueError: bad page"))
+    whole = wait_bound()
+    failed = "The script failed with exit code 1 (ValueError: bad page); from what ran: "
+    return replace(whole, verdict=failed + whole.verdict, exit=ScriptExit(code=1, error="ValueError: bad page"))
 
 
 def interrupted() -> Advice:
     """Ctrl-C in run 1: what was seen, no trials."""
     seen = replace(nothing_hot(), sites=(SiteAdvice(site=site(calls=None, recorded=None, lines=())),))
-    return replace(seen, verdict="Interrupted: what was seen until then", exit=ScriptExit(code=130, interrupted=True))
+    return replace(
+        seen, verdict="Stopped before its end; from what ran: no advice", exit=ScriptExit(code=130, interrupted=True)
+    )
 
 
 def nothing_hot() -> Advice:
