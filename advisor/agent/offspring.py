@@ -70,11 +70,13 @@ class Offspring:
         places = {site: place for place, site in enumerate(_eligible(self.recorder))}
         for site in self.recorder.sites.values():
             place = places.get(site)
-            looked_at = hasattr(builtins, site.wrap_name)
-            if slot is not None and place is not None and looked_at and site.tally.period == 1:
+            wrapped = hasattr(builtins, site.wrap_name)
+            if slot is not None and place is not None and wrapped and site.tally.period == 1:
                 setattr(builtins, site.wrap_name, Kept(self.recorder, slot, place, site).wrap)
-            else:  # turns of loops among them
-                site.tally.pass_all()
+                continue
+            site.tally.pass_all()  # turns of loops among them
+            if wrapped:  # by the parent's, in a child's child: what is called here is none of the parent's calls
+                setattr(builtins, site.wrap_name, site.wrap_unticked)
 
     def gather(self) -> None:
         """In the parent, at the end: give each site the calls that children made."""

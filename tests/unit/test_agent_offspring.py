@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 from types import SimpleNamespace
 
 import pytest
 
-from advisor.agent.offspring import SLOT_BYTES, Kept, Slot
+from advisor.agent.effects import Effects
+from advisor.agent.offspring import SLOT_BYTES, Kept, Offspring, Slot
+from advisor.agent.recorder import Recorder
 from advisor.agent.tally import PERIOD, Tally
 
 
@@ -21,6 +24,21 @@ def kept() -> Kept:
     found = Kept(recorder, Slot(memoryview(bytearray(SLOT_BYTES))), 0, site)  # type: ignore[arg-type]
     found.left = 0  # no more are to be kept
     return found
+
+
+def test_a_child_of_a_child_counts_nothing_for_its_parent(monkeypatch: pytest.MonkeyPatch):
+    recorder = Recorder(Effects(), allowance_s=1.0)
+    place = {"file": "/u/a.py", "line": 1, "end_line": 1, "column": 0, "function": "main", "in_loop": True}
+    site = recorder.new_site(**place, callee="square", kind="call")
+    monkeypatch.setattr(builtins, site.wrap_name, site.wrap_unticked, raising=False)
+    offspring = Offspring(recorder)
+    offspring.slot = child = offspring.of_child(0)
+    offspring.in_forked_child()
+    getattr(builtins, site.wrap_name)(square)(3)
+    assert child.count(0) == 1
+    offspring.in_forked_child()  # it has no slot of its own
+    assert getattr(builtins, site.wrap_name)(square) is square
+    assert child.count(0) == 1
 
 
 @pytest.mark.parametrize("calls", [1, 60, 1_999])
