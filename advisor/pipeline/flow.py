@@ -131,8 +131,8 @@ class _Run:
             observation = self.observed(stdin)
             texts = read_sources(observation)
         recording, process = self.record(observation, stdin)
-        observation = with_unseen(observation, recording.sites if recording is not None else ())
         try:
+            observation = with_unseen(observation, recording.sites if recording is not None else ())
             with self.stopwatch.step("replay"):
                 noise = _noise() if process is not None else None
                 entries, machine = self.measure(observation, recording, process)
