@@ -42,8 +42,8 @@ class RecordedSite:
     `safe_requests` counts HTTP requests that only read. `callee_name` is the qualified name of the callee's code.
     `current` is the pool the script runs the calls on today. `outline` is the loop as a function, where the site is one
     and its calls are turns. `loop_calls` were looked at while they held up an asyncio event loop, and `loop_waiting`
-    tasks were due when such a call returned, on average (None: not known). `own_workers` says that each call is all
-    that a thread or a process started for it does.
+    tasks were due when such a call returned, on average (None: not known). `own_workers` says of what kind is the
+    worker that is started for each call and does nothing else, "" where there is none.
     """
 
     id: str

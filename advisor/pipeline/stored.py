@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -149,7 +149,7 @@ def _top(cwd: Path) -> Path:
         return cwd
 
 
-def _head(cwd: Path, written: Iterable[Path]) -> Revision:
+def _head(cwd: Path, written: Sequence[Path]) -> Revision:
     try:
         return head_revision(find_repository(cwd), written)
     except RevisionError:

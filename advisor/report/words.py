@@ -159,7 +159,7 @@ def plural(number: int, one: str, many: str = "") -> str:
 
 
 def limit(advised: Recommendation) -> str:
-    """What stops a larger mix from being faster, with the speed-up that the longest task allows where that is it."""
+    """What stops a larger mix from being faster, with what that means for it."""
     more = {
         "longest task": f" (no mix can be over {ratio(advised.ceiling)})",
         "workers tried": " (more may gain more, where the budget or the largest pool allowed stopped the trials)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from advisor.errors import RevisionError
@@ -30,7 +30,7 @@ def commit_of(repo: Path, ref: str) -> str | None:
     return answer.line if answer.code == 0 else None
 
 
-def head_revision(repo: Path, written: Iterable[Path] = ()) -> Revision:
+def head_revision(repo: Path, written: Sequence[Path] = ()) -> Revision:
     """The working tree as it is: the branch ("HEAD" where detached), its last commit ("": none), and whether dirty.
 
     Untracked files in `written`, files and folders of our own, change nothing of it.
@@ -40,7 +40,7 @@ def head_revision(repo: Path, written: Iterable[Path] = ()) -> Revision:
         name=branch.line if branch.code == 0 else "HEAD",
         commit=commit_of(repo, "HEAD") or "",
         why="the working tree",
-        dirty=bool(uncommitted(repo)) or any(_others(repo, tuple(written))),
+        dirty=bool(uncommitted(repo)) or any(_others(repo, written)),
     )
 
 
@@ -52,7 +52,7 @@ def uncommitted(repo: Path) -> tuple[str, ...]:
 
 def _others(repo: Path, written: Sequence[Path]) -> Iterator[str]:
     """Untracked files that are not ignored, but for those in `written`."""
-    ours = [Path(path).resolve() for path in written]
+    ours = [path.resolve() for path in written]
     for name in ask(repo, "ls-files", "-z", "--others", "--exclude-standard").items:
         if not any((repo / name).is_relative_to(path) for path in ours):
             yield name
