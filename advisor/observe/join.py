@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from advisor.model.observation import Moment, Stack, Tick
 from advisor.observe.accounting import Interval, Spell, intervals
+from advisor.observe.holding import holding_shares
 from advisor.observe.kernel import KernelSample
 from advisor.observe.pyspy import Profile, ThreadKey, Timeline, Track
-from advisor.observe.shares import KindShares, shares
+from advisor.observe.shares import KindShares, functions_of, shares
 
 NO_STACK = -1
 _ANY_WAIT = "other"
@@ -35,7 +36,8 @@ class Watched:
 
     Times are on the host's clock, but for those of the time line, whose clock began at `timeline_zero_s`.
     `plain` counts samples on a CPU, `gil` those holding the GIL (None: that recorder gave nothing). `period_s` is the
-    recorders' time between two samples. `gil_base` is what `gil` is a part of, where the same looks tell both.
+    recorders' time between two samples, `gil_period_s` the mean one of processes whose samples of `gil` come at another
+    rate. `gil_base` is what `gil` is a part of, where the same looks tell both.
     """
 
     samples: Sequence[KernelSample]
@@ -48,6 +50,7 @@ class Watched:
     plain: Profile | None = None
     gil: Profile | None = None
     gil_base: Profile | None = None
+    gil_period_s: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +100,30 @@ def _gil_share(
         return shares(holding, _profile_counts(watched.gil_base, watched.clean), default=default)
     moments = [moment for tick in ticks for moment in tick.moments if moment.stack != NO_STACK]
     taken = _samples_taken(watched, moments)
-    on_cpu: defaultdict[Stack, float] = defaultdict(float)
+    due: defaultdict[Stack, float] = defaultdict(float)
     for moment in moments:
-        on_cpu[stacks[moment.stack]] += moment.cpu_s / watched.period_s * taken.get(moment.pid, 1.0)
-    return shares(holding, on_cpu, default=default)
+        period_s = watched.gil_period_s.get(moment.pid, watched.period_s)
+        due[stacks[moment.stack]] += moment.cpu_s / period_s * taken.get(moment.pid, 1.0)
+    return holding_shares(holding, due, _crowds(stacks, ticks))
+
+
+def _crowds(stacks: Sequence[Stack], ticks: Iterable[Tick]) -> dict[Hashable, float]:
+    """By functions: on how many processes' CPUs at once their stacks were, when on any.
+
+    One look of a recorder meets all processes, so that of several at once it tells no more than of one.
+    """
+    functions = [functions_of(stack) for stack in stacks]
+    all_s: defaultdict[Hashable, float] = defaultdict(float)
+    most_s: defaultdict[Hashable, float] = defaultdict(float)
+    for tick in ticks:
+        by_process: defaultdict[Hashable, defaultdict[int, float]] = defaultdict(lambda: defaultdict(float))
+        for moment in tick.moments:
+            if moment.stack != NO_STACK and moment.cpu_s > 0:
+                by_process[functions[moment.stack]][moment.pid] += moment.cpu_s
+        for key, cpu_s in by_process.items():
+            all_s[key] += sum(cpu_s.values())
+            most_s[key] += max(cpu_s.values())
+    return {key: all_s[key] / most_s[key] for key in all_s}
 
 
 def _samples_taken(watched: Watched, moments: Sequence[Moment]) -> dict[int, float]:

@@ -19,10 +19,10 @@ def shares(part: Mapping[Stack, float], whole: Mapping[Stack, float], *, default
     the ratio over everything (additive smoothing, level by level). `default` where there is nothing at all.
     """
     overall = _steadied(sum(part.values()), sum(whole.values()), default, prior_samples=1e-9)
-    part_by, whole_by = _by_functions(part), _by_functions(whole)
+    part_by, whole_by = by_functions(part), by_functions(whole)
 
     def share(stack: Stack) -> float:
-        key = _functions(stack)
+        key = functions_of(stack)
         same_functions = _steadied(part_by[key], whole_by[key], overall)
         own_whole = whole.get(stack, 0.0)
         own = _steadied(part.get(stack, 0.0), own_whole, same_functions)
@@ -44,14 +44,16 @@ def _least_share(mean: float, whole: float, whole_of_all: float) -> float:
     return 1.0 - (1.0 - mean) * whole_of_all / whole if whole > 0 else 0.0
 
 
-def _functions(stack: Stack) -> Hashable:
+def functions_of(stack: Stack) -> Hashable:
+    """What stacks have in common that differ in their lines alone."""
     return tuple((frame.file, frame.function) for frame in stack)
 
 
-def _by_functions(counts: Mapping[Stack, float]) -> dict[Hashable, float]:
+def by_functions(counts: Mapping[Stack, float]) -> dict[Hashable, float]:
+    """Counts of stacks, summed over those with the same functions."""
     merged: defaultdict[Hashable, float] = defaultdict(float)
     for stack, times in counts.items():
-        merged[_functions(stack)] += times
+        merged[functions_of(stack)] += times
     return merged
 
 

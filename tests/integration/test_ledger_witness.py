@@ -26,6 +26,8 @@ REFUSED = "/bin/false"
 LEAST_SHARE = 0.90
 # Of a wait and a computation of 4 ms each in turn, seen every 10 ms: smeared over each other both would show 0.5.
 LEAST_SHARE_WITHIN_A_SAMPLE = 0.75
+# Children are looked at five times a second for their stacks, and 25 times at random moments for who holds the GIL.
+LEAST_SHARE_OF_CHILDREN = 0.75
 SCRIPT_S = 1.5
 
 HEADER = f"""
@@ -67,7 +69,9 @@ def work():
         with lock: pass
 """
 
+# Looks at who holds the GIL come at random moments: of 400 that are due, 380 to 420 come, of 150 130 to 170.
 PYTHON = """
+END = time.monotonic() + 4
 def work():
     while more():
         total = 0
@@ -283,7 +287,7 @@ def test_work_in_a_pool_of_processes_is_seen_in_the_workers(tmp_path: Path, fold
 from concurrent.futures import ProcessPoolExecutor
 def work(_):
     total = 0
-    for number in range(6_000_000): total += number * number
+    for number in range(15_000_000): total += number * number
 if __name__ == "__main__":
     with ProcessPoolExecutor(2) as pool: list(pool.map(work, range(6)))
 """
@@ -291,7 +295,7 @@ if __name__ == "__main__":
 
     found = shares(observation, "work")
     assert observation.totals.processes == 3
-    assert found["python"] >= LEAST_SHARE, found
+    assert found["python"] >= LEAST_SHARE_OF_CHILDREN, found
     assert all(frame.function != "main" for frame in _roots(observation, "work"))
 
 
