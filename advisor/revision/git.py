@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import RevisionError
+from advisor.observe.signals import held_back
 
 # What `git rev-parse --local-env-vars` names, but for configuration: a hook has these set to its own repository and
 # to an index of the commit under way, and they would win over the folder asked about.
@@ -65,20 +66,9 @@ def git(
     Raises RevisionError where there is no git.
     """
     options = [part for setting in (*_SETTINGS, *settings) for part in ("-c", setting)]
-    try:
-        process = subprocess.Popen(
-            ["git", "-C", str(folder), *options, *arguments],  # noqa: S607  # the user's own, as on their PATH
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**without_location(os.environ), **_VARIABLES, **(variables or {})},
-            process_group=0,
-        )
-    except OSError as error:
-        cure = "install git, and see that it is on PATH"
-        raise RevisionError("git cannot be run", why=str(error), cure=cure) from error
-    with process:
-        out, complaint = _heard(process)
+    environment = {**without_location(os.environ), **_VARIABLES, **(variables or {})}
+    with _running(["git", "-C", str(folder), *options, *arguments], environment) as process:
+        out, complaint = process.communicate()
     return Answer(code=process.returncode, out=os.fsdecode(out), complaint=_words(os.fsdecode(complaint)))
 
 
@@ -96,16 +86,30 @@ def ask(
     return answer
 
 
-def _heard(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
-    """What it wrote until its end. Where we are interrupted, it is ended in order first."""
-    try:
-        return process.communicate()
-    except BaseException:
-        _end(process, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_S)
-        _end(process, signal.SIGKILL)
-        raise
+@contextmanager
+def _running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The process of `command`. Where we are interrupted, from its very start on, it is ended in order first."""
+    with ExitStack() as ends:
+        with held_back():
+            try:
+                process = ends.enter_context(
+                    subprocess.Popen(
+                        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                        stderr=subprocess.PIPE, process_group=0,
+                    )
+                )  # fmt: skip
+            except OSError as error:
+                cure = "install git, and see that it is on PATH"
+                raise RevisionError("git cannot be run", why=str(error), cure=cure) from error
+            ends.push(lambda kind, _error, _trace: _ended_in_order(process) if kind is not None else None)
+        yield process
+
+
+def _ended_in_order(process: subprocess.Popen[bytes]) -> None:
+    _end(process, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_S)
+    _end(process, signal.SIGKILL)
 
 
 def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -11,12 +11,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from repositories import Repository, branched, plain_git  # noqa: F401  # the last is a fixture of every test here
 
 from advisor.errors import RevisionError
 from advisor.revision.base import choose_base
+from advisor.revision.git import git
 from advisor.revision.layout import LaidOut, laid_out
 from advisor.revision.repository import find_repository, head_revision
 from advisor.revision.worktrees import FOLDER_PREFIX
@@ -461,6 +463,28 @@ def test_an_end_while_files_are_written(
         filter_ends.read()
     assert not held.exists() or list(held.iterdir()) == []
     assert feature.state == before
+
+
+def test_an_interrupt_while_git_is_being_started_leaves_no_git(
+    feature: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """On a busy machine git may be well under way before whoever started it has its process in hand."""
+    started_ones: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401  # what it is given, it passes on
+            super().__init__(*arguments, **options)
+            started_ones.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    never = tmp_path / "never"
+    os.mkfifo(never)
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        git(feature.path, "hash-object", str(never))
+
+    (process,) = started_ones
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_gits_housekeeping_leaves_the_base_alone(feature: Repository, folder: Path):
