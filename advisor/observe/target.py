@@ -70,7 +70,7 @@ def check_target(target: Target) -> None:
     """
     if target.script is not None:
         source = _source(Path(target.script))
-        _refuse_bad_syntax(_ask(target, "script", target.script, source), target.script)
+        _refuse_bad_syntax(_ask(target, "script", target.script, source), target.script, target.python)
     else:
         answer = _ask(target, "module", str(target.module), b"")
         if answer.get("missing"):
@@ -79,7 +79,7 @@ def check_target(target: Target) -> None:
                 why=f"{target.python} finds neither the module nor a __main__ in it",
                 cure="check the name and the working folder; `python -m` would fail as well",
             )
-        _refuse_bad_syntax(answer, answer["file"] or str(target.module))
+        _refuse_bad_syntax(answer, answer["file"] or str(target.module), target.python)
 
 
 def own_roots(target: Target) -> tuple[str, ...]:
@@ -134,12 +134,16 @@ def _main_in_zip(script: Path) -> bytes:
         raise TargetError(f"{script} is a zip file without __main__.py", cure="name a Python script") from error
 
 
-def _refuse_bad_syntax(answer: dict[str, Any], shown: str) -> None:
+def _refuse_bad_syntax(answer: dict[str, Any], shown: str, python: str) -> None:
     if "syntax" not in answer:
         return
     line, message, text = answer["syntax"]
     place = f"{shown}:{line}" if line else shown
-    raise TargetError(f"{place}: {message}", why=f"the line reads: {text}" if text else "it is not valid Python")
+    raise TargetError(
+        f"{place}: {message}",
+        why=f"the line reads: {text}" if text else "it is not valid Python",
+        cure=f"correct it, or name the Python it is written for with --python (this was {python})",
+    )
 
 
 def _ask(target: Target, kind: str, name: str, source: bytes) -> dict[str, Any]:

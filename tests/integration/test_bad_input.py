@@ -38,6 +38,7 @@ def test_what_is_no_script_is_refused_in_one_message(command: Command, name: str
     ended = command.run(name)
     assert (ended.code, ended.out, ended.clean) == (2, "", True)
     assert said in ended.err
+    assert ("--python" in ended.err) == ("syntax" in said)  # it may be written for another Python
     assert "Traceback" not in ended.err
 
 
