@@ -10,8 +10,16 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
+
+# The same examples each time, however slow the machine: who changes the code meets what they broke, and nobody else.
+# To look for new ones: HYPOTHESIS_PROFILE=default.
+hypothesis.settings.register_profile(
+    "same", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 SETTLE_S = 3.0
 """How long a thread or child that is on its way out may take to go; a loaded machine needs some of it."""
@@ -85,6 +93,6 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def environment(repository: Path) -> dict[str, str]:
-    """Variables for programs a test runs: this checkout's package first, a fixed hash seed, no byte code written."""
+    """Variables for programs a test runs: this checkout's package first, no byte code written."""
     path = os.pathsep.join(filter(None, [str(repository), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}

@@ -193,7 +193,8 @@ def _pool(evidence: Evidence, script: CheckedScript) -> Found | None:
     rule = script.rules.pool
     for base, head in _same_sites(evidence):
         off = _off(head)
-        if off is not None and head.current is not None and head.advised is not None:
+        undecided = base.advised is None  # then nobody knows whether base's pool was as far off
+        if off is not None and not undecided and head.current is not None and head.advised is not None:
             before = _off(base) or 1.0
             what = f"`{head.callee}` runs on {head.current}; advised: {head.advised}"
             was_far = base.current == head.current and rule is not None and before >= rule.threshold

@@ -134,8 +134,7 @@ class _Run:
         try:
             observation = with_unseen(observation, recording.sites if recording is not None else ())
             with self.stopwatch.step("replay"):
-                noise = _noise() if process is not None else None
-                entries, machine = self.measure(observation, recording, process)
+                entries, machine, noise = self.measured(observation, recording, process)
         finally:
             if process is not None:
                 process.end()
@@ -160,13 +159,24 @@ class _Run:
             replay_effects=self.options.replay_effects,
             loops=hot_loops(observation),
         )
-        self.progress.step("record", observation.wall_s)
         try:
+            self.progress.step("record", observation.wall_s)
             with self.stopwatch.step("record"), stdin.supply() as source:
                 return record(self.target, plan, source, self.folder)
         except KeyboardInterrupt:
             ended = ScriptExit(code=EXIT_INTERRUPTED, interrupted=True)
             return Recording(exit=ended, wall_s=0.0, unstaged_why="run 2 was interrupted"), None
+
+    def measured(
+        self, observation: Observation, recording: Recording | None, process: AgentProcess | None
+    ) -> tuple[tuple[SiteAdvice, ...], Machine, Noise | None]:
+        """As `measure`, with the machine's noise; where an interrupt comes before there are trials, without these."""
+        noise = None
+        try:
+            noise = _noise() if process is not None else None
+            return *self.measure(observation, recording, process), noise
+        except KeyboardInterrupt:
+            return *self.measure(observation, recording, None), noise
 
     def measure(
         self, observation: Observation, recording: Recording | None, process: AgentProcess | None

@@ -28,7 +28,8 @@ def busy(seconds=0.4):
 
 """
 ENDLESS = HOT + "busy(600)\n"
-LONGEST_S = 60.0
+LONGEST_S = 100.0
+"""Less than a test may take: what hangs is ended here, by name."""
 GONE_S = 3.0
 
 
@@ -81,7 +82,7 @@ class Command:
             raise
         left = self._left()
         psutil.wait_procs(left, GONE_S)
-        processes = tuple(" ".join(each.cmdline()) for each in self._left())
+        processes = tuple(map(_command_line, self._left()))
         files = tuple(each.name for each in self.temporary.iterdir())
         return Ended(code=process.returncode, out=out or "", err=err or "", processes=processes, files=files)
 
@@ -93,9 +94,9 @@ class Command:
 
     def stopped(
         self, number: signal.Signals, step: str, *arguments: str, after_s: float = 0.4, times: int = 1,
-        **options: object,
+        made: str | None = None, **options: object,
     ) -> Ended:  # fmt: skip
-        """Send `number` so long after `step` ("2/4") was announced."""
+        """Send `number` so long after `step` ("2/4") was announced, and the script has made the file `made`."""
         process = self.start(*arguments, **options)
         assert process.stderr is not None
         heard = ""
@@ -103,6 +104,8 @@ class Command:
             heard += line
             if step in line:
                 break
+        if made is not None:
+            self.until(self.folder / made)
         for _ in range(times):
             time.sleep(after_s)
             os.kill(process.pid, number)
@@ -112,8 +115,22 @@ class Command:
     def _left(self) -> list[psutil.Process]:
         return [each for each in psutil.process_iter() if self._is_ours(each)]
 
+    def until(self, path: Path) -> None:
+        """Wait for a file that the script makes."""
+        end_s = time.monotonic() + LONGEST_S
+        while not path.exists():
+            assert time.monotonic() < end_s, f"{path} was not made"
+            time.sleep(0.01)
+
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
             return process.environ().get("ADVISE_TEST") == str(self.folder)
         except psutil.Error:
             return False
+
+
+def _command_line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return f"process {process.pid}, which has ended since"

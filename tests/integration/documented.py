@@ -98,7 +98,7 @@ def nap(seconds):
 
 with ThreadPoolExecutor(max_workers=1) as executor:
     print(executor.submit(pow, 323, 1235).result() % 1_000_003)
-    futures = [executor.submit(nap, 0.1) for _ in range(5)]
+    futures = [executor.submit(nap, 0.4) for _ in range(5)]
     futures[0].add_done_callback(lambda future: print("called back with", future.result()))
     print("cancelled:", futures[-1].cancel())
     done, pending = wait(futures[1:], return_when=FIRST_COMPLETED)

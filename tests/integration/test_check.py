@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from checking import CERTAIN, FAST, SHORT_S, SLOW, Checks, changed
+from checking import CERTAIN, FAST, SHORT_S, SLOW, SLOWER, Checks, changed
 from repositories import Repository, plain_git  # noqa: F401  # a fixture of every test here
 
 
@@ -112,7 +112,7 @@ def test_a_script_that_takes_another_time_each_run_is_never_called_different(che
 
 
 def test_everybody_who_reads_a_check_is_served(checks: Checks, tmp_path: Path, repository: Path):
-    slower = changed(tmp_path / "repo", {"script.py": FAST}, {"script.py": SLOW})
+    slower = changed(tmp_path / "repo", {"script.py": FAST}, {"script.py": SLOWER})
     summary = tmp_path / "summary.md"
     summary.write_text("what an earlier step wrote\n")
     files = {name: tmp_path / "new folder" / name for name in ("markdown", "junit", "sarif")}
@@ -412,7 +412,7 @@ def test_without_git_runs_can_be_kept_and_compared_with(checks: Checks, tmp_path
     assert done.code == 0
     done = checks.check(folder, *stored)
     assert (done.code, done.outcome) == (0, "pass"), done.ended.out
-    (folder / "script.py").write_text("import time\ntime.sleep(0.15)\n")
+    (folder / "script.py").write_text(SLOWER)
     done = checks.check(folder, *stored)
     assert (done.code, done.outcome) == (3, "regression"), done.ended.out
     doctored = json.loads(kept.read_text())

@@ -12,7 +12,7 @@ import sys
 import termios
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -209,6 +209,14 @@ def terminals() -> Iterator[list[Session]]:
         os.waitpid(session.pid, 0)
 
 
+def until(found: Callable[[], bool]) -> None:
+    """Wait for what another process is about to do."""
+    end_s = time.monotonic() + TIMEOUT_S
+    while not found():
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+
+
 def at_terminal(folder: Path, source: str, terminals: list[Session]) -> Session:
     command = host_command(folder, source)
     pid, master = pty.fork()
@@ -254,8 +262,7 @@ def test_keys_without_return(folder: Path, terminals: list[Session]):
         """
     session = at_terminal(folder, source, terminals)
     session.expect("press")
-    time.sleep(0.2)  # the change of modes is carried over within some ms
-    assert not session.echoes()
+    until(lambda: not session.echoes())  # the change of modes is carried over within some ms
     session.type("\x1b[A")
     session.expect("pressed b'\\x1b[A'", times=2)
     session.expect("ended", times=2)
@@ -295,7 +302,7 @@ def test_line_editing_of_the_script(folder: Path, terminals: list[Session]):
         """
     session = at_terminal(folder, source, terminals)
     session.expect("name? ")
-    time.sleep(0.2)  # as above
+    until(lambda: not session.echoes())  # readline edits the line itself
     session.type("Adx\x7fa\n")
     session.expect("hello Ada", times=2)
     session.expect("ended", times=2)
@@ -390,4 +397,4 @@ def test_host_that_is_told_to_end_takes_the_script_along(number: int, host: subp
     host.send_signal(number)
     assert host.wait(TIMEOUT_S) == 128 + number
     for pid in (folder / "pids").read_text().split():
-        assert not is_running(int(pid))
+        until(lambda pid=int(pid): not is_running(pid))

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.realtime
 
 STEPS = {"observe": "1/4", "record": "2/4", "replay": "3/4"}
-LONG = HOT + "for _ in range(8):\n    work(700_000)\n"
+LONG = HOT + "for _ in range(16):\n    work(700_000)\n"
+STARTED = "open('started', 'w').close()\n"
+"""How a script tells that it runs: the recorders take their time before."""
 
 
 @pytest.fixture
@@ -30,7 +32,15 @@ def command(tmp_path: Path, environment: dict[str, str]) -> Command:
 
 
 def test_an_endless_script_is_stopped_and_what_was_seen_is_told(command: Command):
-    ended = command.stopped(signal.SIGINT, STEPS["observe"], "--json", "a.json", command.script(ENDLESS), after_s=2.0)
+    ended = command.stopped(
+        signal.SIGINT,
+        STEPS["observe"],
+        "--json",
+        "a.json",
+        command.script(STARTED + ENDLESS),
+        after_s=1.0,
+        made="started",
+    )
     assert (ended.code, ended.clean) == (130, True)
     advice = json.loads((command.folder / "a.json").read_text())
     assert advice["script"]["interrupted"]
@@ -43,8 +53,8 @@ def test_an_interrupt_while_the_recorders_start_leaves_none(command: Command):
 
 
 def test_a_script_that_ignores_interrupts_is_ended_by_the_second(command: Command):
-    deaf = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + ENDLESS
-    ended = command.stopped(signal.SIGINT, STEPS["observe"], command.script(deaf), after_s=1.5, times=2)
+    deaf = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + STARTED + ENDLESS
+    ended = command.stopped(signal.SIGINT, STEPS["observe"], command.script(deaf), after_s=1.0, times=2, made="started")
     assert (ended.code, ended.clean) == (130, True)
     assert "Stopped before its end" in ended.out
 
@@ -75,7 +85,7 @@ def test_a_signal_that_ends_us_ends_all_of_it(command: Command, step: str, numbe
 
 
 def test_ctrl_c_at_a_terminal_is_the_scripts_and_its_modes_are_put_back(command: Command):
-    script = command.script(ENDLESS)
+    script = command.script(STARTED + ENDLESS)
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(command.folder)
@@ -84,7 +94,8 @@ def test_ctrl_c_at_a_terminal_is_the_scripts_and_its_modes_are_put_back(command:
     shown = b""
     while STEPS["observe"].encode() not in shown:
         shown += os.read(terminal, 4096)
-    time.sleep(2.0)
+    command.until(command.folder / "started")
+    time.sleep(0.5)
     os.write(terminal, b"\x03")
     try:
         while part := os.read(terminal, 4096):

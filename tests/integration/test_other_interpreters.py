@@ -36,7 +36,7 @@ except ImportError:
     advisor = None
 print(sys.prefix, sys.executable, advisor, __name__, __package__)
 print(packaged.__file__, checked_out.__file__, found.__file__, beside.__file__)
-print(sum([packaged.work(n) for n in range(20)]))
+print(sum([packaged.work(n) for n in range(60)]))
 """
 FINDER = """
 import importlib.util, sys
@@ -129,7 +129,7 @@ def test_scripts_environment_runs_it(how: str, environment_of_its_own: Environme
     assert (advice["script"]["interpreter"], advice["script"]["interpreter_why"]) == (own.python, why)
     assert f"{own.python} ({why})." in shown
     site = spoken_of(advice)
-    assert site["calls"] == 20
+    assert site["calls"] == 60
     assert [trial["outcome"] for trial in site["trials"]][:1] == ["ok"]
     assert {line["source"] for line in site["lines"]} <= {"line_profiler", "py-spy"}
 
@@ -162,7 +162,7 @@ def test_module_of_a_package(environment_of_its_own: Environment):
     out, _, advice = own.advised("-m", "package.module", "argument")
     assert out == own.plainly("-m", "package.module", "argument")
     assert advice["script"]["interpreter"] == own.python
-    assert spoken_of(advice)["calls"] == 20
+    assert spoken_of(advice)["calls"] == 60
 
 
 def test_python_variables_are_kept_in_both_runs(environment_of_its_own: Environment, tmp_path: Path):
@@ -174,7 +174,7 @@ def test_python_variables_are_kept_in_both_runs(environment_of_its_own: Environm
         "told = (sorted(item for item in os.environ.items() if item[0].startswith('PYTHON')), sys.flags,\n"
         "        sys.warnoptions, sys.pycache_prefix, hash('text'), extra.__file__, __debug__)\n"
         "with open('../told', 'a') as file: print(*told, file=file)\n"
-        "print(told, sum([packaged.work(n) for n in range(20)]))\n"
+        "print(told, sum([packaged.work(n) for n in range(60)]))\n"
     )
     variables = {
         "PYTHONPATH": str(tmp_path / "extra"), "PYTHONHASHSEED": "7", "PYTHONWARNINGS": "error::UserWarning",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 BUDGET_S = "6"
@@ -59,3 +60,13 @@ def finding(advice: dict[str, Any], code: str) -> dict[str, Any]:
     everywhere = [*advice["findings"], *(each for site in advice["sites"] for each in site["findings"])]
     found: dict[str, Any] = next(each for each in everywhere if each["code"] == code)
     return found
+
+
+def chosen(site: dict[str, Any]) -> dict[str, Any]:
+    """The mix that is advised; where noise left it open, the one whose trials were the fastest: the analysis shows."""
+    recommendation: dict[str, Any] = site["recommendation"]
+    if recommendation["decided"]:
+        assert recommendation["measured"] is True, recommendation
+        return recommendation
+    tried: list[dict[str, Any]] = [trial for trial in site["trials"] if trial["outcome"] == "ok"]
+    return min(tried, key=lambda trial: fmean(trial["wall_s"]) / trial["tasks"])

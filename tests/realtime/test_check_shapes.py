@@ -64,7 +64,7 @@ def test_the_functions_that_take_longer_are_named_with_what_they_do(checks: Chec
     base, head = (f"{PARTS}work({seconds})\nwait({seconds})\n" for seconds in (0.2, 0.6))
     repository = changed(tmp_path / "repo", {"job/script.py": base}, {"job/script.py": head})
     before = repository.state
-    done = checks.check(repository, "--budget", "12", "job/script.py", quick=False)
+    done = checks.check(repository, "--budget", "30", "job/script.py", quick=False)
     assert (done.code, done.outcome) == (3, "regression"), done.ended.out
     found = {each["function"]: (each["file"], each["state"]) for each in done.script("job/script.py")["functions"]}
     assert found == {"work": ("job/script.py", "python"), "wait": ("job/script.py", "sleep")}
@@ -74,7 +74,7 @@ def test_the_functions_that_take_longer_are_named_with_what_they_do(checks: Chec
 def test_computing_that_became_waiting_is_told_though_it_is_as_fast(checks: Checks, tmp_path: Path) -> None:
     files = ({"script.py": PARTS + "work(0.4)\n"}, {"script.py": PARTS + "wait(0.4)\n"})
     repository = changed(tmp_path / "repo", *files)
-    done = checks.check(repository, "--threshold", "100", "--budget", "6", "script.py", quick=False)
+    done = checks.check(repository, "--threshold", "100", "--budget", "20", "script.py", quick=False)
     rule = done.rule("bound")
     assert (rule["code"], rule["outcome"], rule["guilty"]) == ("ADV504", "worse", False), done.ended.out
     assert "sleep" in rule["message"]
@@ -84,7 +84,7 @@ def test_computing_that_became_waiting_is_told_though_it_is_as_fast(checks: Chec
 def test_a_pool_that_did_not_change_breaks_no_rule(checks: Checks, tmp_path: Path) -> None:
     repository = changed(tmp_path / "repo", {"script.py": POOL}, {"other.txt": ""})
     before = repository.state
-    done = checks.check(repository, "--threshold", "20", "--budget", "7", "script.py", quick=False)
+    done = checks.check(repository, "--threshold", "40", "--budget", "12", "script.py", quick=False)
     rules = {rule["rule"]: rule["outcome"] for rule in done.script("script.py")["rules"]}
     assert set(rules) >= {"time", "memory", "switches", "bound", "gil", "scaling", "pool"}
     assert "worse" not in rules.values(), done.ended.out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from advised import TIMEOUT_S, advice_on, codes, finding, spoken_of, today
+from advised import TIMEOUT_S, advice_on, chosen, codes, finding, spoken_of, today
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(2 * TIMEOUT_S + 10)]
 
@@ -24,8 +24,8 @@ def test_a_list_of_threads_that_wait_could_be_longer(tmp_path: Path, environment
     site = spoken_of(advice)
     assert (site["callee"], site["line"], site["kind"], site["calls"]) == ("fetch", 5, "pool", 60)
     assert today(site) == ("threads", 1, 3)
-    assert site["recommendation"]["backend"] == "threads"
-    assert site["recommendation"]["threads_per_process"] > 3
+    assert chosen(site)["backend"] == "threads"
+    assert chosen(site)["threads_per_process"] > 3
     assert not [other for other in advice["sites"] if "join" in other["callee"]]
 
 
@@ -69,7 +69,7 @@ def test_threads_of_a_class_of_their_own_are_tasks(tmp_path: Path, environment: 
         """
     site = spoken_of(advice_on(source, tmp_path, environment))
     assert (site["callee"], site["calls"], today(site)) == ("Fetch.run", 24, ("threads", 1, 4))
-    assert site["recommendation"]["backend"] == "threads"
+    assert chosen(site)["backend"] == "threads"
 
 
 def test_of_threads_on_a_queue_the_call_in_their_loop_is_the_task(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -92,8 +92,8 @@ def test_of_threads_on_a_queue_the_call_in_their_loop_is_the_task(tmp_path: Path
     advice = advice_on(source, tmp_path, environment)
     site = spoken_of(advice)
     assert (site["callee"], site["calls"], today(site)) == ("fetch", 45, ("threads", 1, 3))
-    assert site["recommendation"]["backend"] == "threads"
-    assert site["recommendation"]["threads_per_process"] > 3
+    assert chosen(site)["backend"] == "threads"
+    assert chosen(site)["threads_per_process"] > 3
     assert not [other for other in advice["sites"] if other["callee"] in {"worker", "jobs.get", "thread.join"}]
 
 
@@ -140,7 +140,7 @@ def test_of_processes_on_a_queue_the_calls_inside_are_tried(tmp_path: Path, envi
     advice = advice_on(source, tmp_path, environment)
     site = spoken_of(advice)
     assert (site["callee"], site["calls"], today(site)) == ("fetch", 60, ("processes", 3, 1))
-    assert site["recommendation"]["measured"] is True
+    assert [trial for trial in site["trials"] if trial["outcome"] == "ok"]
     assert not [other for other in advice["sites"] if other["callee"] in {"results.get", "jobs.get", "worker"}]
 
 
@@ -169,8 +169,8 @@ def test_joblib_is_seen_whatever_its_backend(
     site = spoken_of(advice)
     assert (site["callee"], site["line"], site["kind"], site["calls"]) == ("fetch", 7, "pool", 60)
     assert today(site) == mix
-    assert site["recommendation"]["measured"] is True
-    workers = site["recommendation"]["processes"] * site["recommendation"]["threads_per_process"]
+    assert [trial for trial in site["trials"] if trial["outcome"] == "ok"]
+    workers = chosen(site)["processes"] * chosen(site)["threads_per_process"]
     assert workers > 3
 
 
@@ -244,7 +244,7 @@ def test_a_call_that_blocks_the_event_loop_is_tried_on_threads(tmp_path: Path, e
     advice = advice_on(source, tmp_path, environment)
     site = spoken_of(advice)
     assert (site["callee"], site["line"], site["calls"]) == ("load", 7, 20)
-    assert (site["recommendation"]["backend"], site["recommendation"]["measured"]) == ("threads", True)
+    assert chosen(site)["backend"] == "threads"
     assert "with asyncio.to_thread" in advice["verdict"]
     found = finding(advice, "ADV103")
     assert (found["evidence"]["line"], found["evidence"]["function"]) == (7, "handle")
@@ -336,4 +336,4 @@ def test_a_pool_that_is_never_shut_down_does_not_hold_the_recorded_run_up(
         """
     site = spoken_of(advice_on(source, tmp_path, environment))
     assert (site["callee"], site["calls"]) == ("fetch", 30)
-    assert site["recommendation"]["measured"] is True
+    assert [trial for trial in site["trials"] if trial["outcome"] == "ok"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from advised import TIMEOUT_S, advice_on, spoken_of
+from advised import TIMEOUT_S, advice_on, chosen, spoken_of
 
 BUDGET_S = "3"
 """For tasks of tens of milliseconds, that is enough."""
@@ -31,7 +31,7 @@ def test_a_decorated_function_is_named_where_the_user_calls_it(tmp_path: Path, e
     site = spoken_of(advice_on(source, tmp_path, environment, budget_s=BUDGET_S))
     assert (site["callee"], site["line"], site["calls"]) == ("fetch", 12, 30)
     assert (site["bound"], site["detail"]) == ("io-wait", "sleep")
-    assert (site["recommendation"]["backend"], site["recommendation"]["measured"]) == ("threads", True)
+    assert chosen(site)["backend"] == "threads"
 
 
 def test_a_sleep_that_polls_is_no_work_for_threads(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -138,8 +138,8 @@ def test_threads_of_the_scripts_own_are_compared_with_more(tmp_path: Path, envir
     advice = advice_on(source, tmp_path, environment, budget_s="8")
     site = spoken_of(advice)
     assert (site["callee"], site["kind"], site["current"]["threads_per_process"]) == ("fetch", "pool", 4)
-    assert site["recommendation"]["backend"] == "threads"
-    assert site["recommendation"]["threads_per_process"] > 4
+    assert chosen(site)["backend"] == "threads"
+    assert chosen(site)["threads_per_process"] > 4
     assert not [other for other in advice["sites"] if other["callee"].endswith("result")]
 
 
@@ -157,7 +157,7 @@ def test_work_in_a_loop_is_tried_as_the_function_a_turn_would_be(tmp_path: Path,
     advice = advice_on(source, tmp_path, environment, budget_s=BUDGET_S)
     site = spoken_of(advice)
     assert (site["kind"], site["line"], site["calls"], site["bound"]) == ("loop", 3, 30, "io-wait")
-    assert (site["recommendation"]["backend"], site["recommendation"]["measured"]) == ("threads", True)
+    assert chosen(site)["backend"] == "threads"
     assert "a function of `number` that gives back what goes into `results`, `total`" in advice["verdict"]
 
 
@@ -202,7 +202,7 @@ def test_partials_and_functions_kept_in_containers_are_calls_like_others(
         """
     site = spoken_of(advice_on(source, tmp_path, environment, budget_s=BUDGET_S))
     assert (site["line"], site["calls"], site["bound"]) == (6, 30, "io-wait")
-    assert site["recommendation"]["backend"] == "threads"
+    assert chosen(site)["backend"] == "threads"
 
 
 def test_only_the_calls_of_one_turn_go_side_by_side_where_turns_come_in_order(
@@ -223,7 +223,7 @@ def test_only_the_calls_of_one_turn_go_side_by_side_where_turns_come_in_order(
     site = spoken_of(advice_on(source, tmp_path, environment, budget_s=BUDGET_S))
     assert site["callee"] == "fetch"
     assert site["recommendation"]["threads_per_process"] * site["recommendation"]["processes"] <= 4
-    assert site["recommendation"]["backend"] != "serial"
+    assert chosen(site)["backend"] != "serial"
 
 
 def test_workers_beside_a_library_with_threads_of_its_own_are_tried_with_one_each(

@@ -19,6 +19,8 @@
     gil: "M0 0l6 6M0 6l6-6", other: "M0 0l6 6",
   };
   let current = null;
+  // What the picture that stands now gives: to mark the present stretch, and to find the one under the pointer.
+  let [place, at] = [() => {}, () => null];
 
   function draw() {
     const left = Math.min(176, 18 + LETTER_PX * d3.max(rows, (row) => row.name.length));
@@ -34,32 +36,21 @@
     svg.append("rect").attr("class", "cursor").attr("height", ROW_PX);
     holder.replaceChildren(svg.node());
 
-    function place() {
+    place = () => {
       const cursor = svg.select(".cursor");
       if (!current) { cursor.attr("width", 0); return; }
       const [start, end] = rows[current.row].spans[current.span];
       cursor.attr("x", x(start)).attr("width", Math.max(2, x(end) - x(start)))
         .attr("y", GAP_PX + current.row * (ROW_PX + GAP_PX));
-    }
-    function at(event) {
+    };
+    at = (event) => {
       const [px, py] = d3.pointer(event, svg.node());
       const row = Math.floor((py - GAP_PX / 2) / (ROW_PX + GAP_PX));
       if (!rows[row]) return null;
       const time = x.invert(px);
       const span = rows[row].spans.findIndex(([start, end]) => start <= time && time <= end);
       return span < 0 ? null : { row, span };
-    }
-    holder.onpointermove = (event) => { show(at(event)); place(); };
-    holder.onpointerleave = () => { show(null); place(); };
-    holder.onkeydown = (event) => {
-      const moved = next(event.key);
-      if (!moved || event.ctrlKey || event.altKey || event.metaKey) return;
-      event.preventDefault();
-      show(moved);
-      place();
     };
-    holder.onfocus = () => { show(current ?? { row: 0, span: 0 }); place(); };
-    holder.onblur = () => { show(null); place(); };
     place();
   }
 
@@ -107,6 +98,18 @@
     return { row: other, span: Math.max(0, d3.bisector((each) => each[0]).right(rows[other].spans, start) - 1) };
   }
 
+  // Before the first picture: a reader may be here by then, and focus is told once.
+  const move = (wanted) => { show(wanted); place(); };
+  holder.onpointermove = (event) => move(at(event));
+  holder.onpointerleave = () => move(null);
+  holder.onkeydown = (event) => {
+    const moved = next(event.key);
+    if (!moved || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    move(moved);
+  };
+  holder.onfocus = () => move(current ?? { row: 0, span: 0 });
+  holder.onblur = () => move(null);
   holder.hidden = false;
   line.textContent = idle;
   afterPaint(() => {
