@@ -157,6 +157,8 @@ def after_change(
     """
     if not site.safety.limited or not any(trial.ok for trial in trials):
         return None
+    if site.safety.changes and site.bound.detail == "sleep":
+        return None  # what they change may be what says how long to pause: a limit to a rate, a time of the last call
     today = weigh(site, trials)
     found = weigh(replace(site, safety=site.safety.freed), trials)
     gains = found.measured and found.decided and found.speedup.value >= MIN_SITE_GAIN * today.speedup.value

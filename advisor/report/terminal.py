@@ -176,6 +176,8 @@ def _ground(best: SiteAdvice, advised: Recommendation) -> str:
         if best.after_change is not None:
             return f"What would be gained after the change is measured, in {words.runs(best.trials)} of copies"
         gains = f"{words.gain(advised.speedup)} the site, {words.gain(advised.script_speedup)} the script"
+        if stays and best.site.safety.status == "unsafe":
+            return "No gain to measure: as they are written, the calls cannot run side by side"
         trials = "its trials do not stand for the job" if best.trials else "no trials"
         return f"Not measured: {trials}" if stays else f"PREDICTED, not measured ({advised.mix}: {gains})"
     return f"{'Measured' if advised.decided else 'Undecided'} in {words.runs(best.trials)}"

@@ -25,7 +25,7 @@ from advisor.recommend.verdict import verdict
 from advisor.report import json, terminal, words
 from advisor.testing import Workload
 
-PYTHON, NETWORK = Ledger(python=1.0), Ledger(network=0.97, python=0.03)
+PYTHON, NETWORK, SLEEP = Ledger(python=1.0), Ledger(network=0.97, python=0.03), Ledger(sleep=0.97, python=0.03)
 TWO_THREADS = WorkerMix(backend="threads", threads_per_process=2)
 TWO_PROCESSES = WorkerMix(backend="processes", processes=2)
 COUNTED = Safety(status="unsafe", reasons=("the calls change self.total",), changes=("self.total",))
@@ -70,6 +70,14 @@ def test_calls_that_change_what_they_share_stay_serial_and_what_a_change_gains_i
 def test_a_change_that_gains_nothing_is_not_proposed():
     assert after_change(site(PYTHON, safety=COUNTED), TRIALS[:2], weigh) is None
     assert after_change(site(PYTHON), TRIALS, weigh) is None
+
+
+def test_of_a_pause_that_may_follow_what_is_changed_no_gain_is_promised():
+    """A rate limit kept by the time of the last call: calls that return that time instead keep no limit."""
+    waiting = [trial(SERIAL, 3.0), trial(TWO_THREADS, 1.55)]
+    limiter = Safety(status="unsafe", reasons=("the calls change limiter.last",), changes=("limiter.last",))
+    assert after_change(site(SLEEP, safety=limiter), waiting, weigh) is None
+    assert after_change(site(NETWORK, safety=limiter), waiting, weigh) is not None
 
 
 def test_what_processes_would_not_share_goes_to_threads_or_stays():
