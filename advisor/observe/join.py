@@ -88,7 +88,7 @@ def _active_share(watched: Watched, tracks: Timeline) -> Callable[[Stack], float
 def _gil_share(
     watched: Watched, stacks: Sequence[Stack], ticks: Iterable[Tick], default: float
 ) -> Callable[[Stack], float]:
-    """How much of its CPU time a stack holds the GIL: samples holding it over the kernel's CPU time.
+    """How much of its CPU time a stack holds the GIL, from samples holding it and the kernel's CPU time.
 
     Not over the samples "on a CPU": these count threads that merely could run, so that on a busy machine Python code
     would seem to leave the GIL alone.
@@ -108,9 +108,10 @@ def _gil_share(
 
 
 def _crowds(stacks: Sequence[Stack], ticks: Iterable[Tick]) -> dict[Hashable, float]:
-    """By functions: on how many processes' CPUs at once their stacks were, when on any.
+    """By functions: in how many processes their stacks were on a CPU within one tick, when in any; at least 1.
 
-    One look of a recorder meets all processes, so that of several at once it tells no more than of one.
+    One look of a recorder meets all processes, so that of several at once it tells no more than of one. Processes
+    that took turns within a tick count as at once.
     """
     functions = [functions_of(stack) for stack in stacks]
     all_s: defaultdict[Hashable, float] = defaultdict(float)

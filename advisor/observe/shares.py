@@ -14,7 +14,7 @@ _PRIOR_SAMPLES = 5.0
 def shares(part: Mapping[Stack, float], whole: Mapping[Stack, float], *, default: float) -> Callable[[Stack], float]:
     """A function stack -> samples in `part` over samples in `whole`, in [0, 1].
 
-    The two come from recorders that sampled at the same rate but not at the same moments, so the ratio of a rare stack
+    The two come from recorders that did not sample at the same moments, so the ratio of a rare stack
     is noise. It is drawn towards that of the stacks with the same functions whatever their lines, and that one towards
     the ratio over everything (additive smoothing, level by level). `default` where there is nothing at all.
     """

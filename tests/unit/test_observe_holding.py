@@ -48,14 +48,24 @@ def test_a_loop_in_python_is_not_called_native_for_want_of_luck(due: int, worst:
     assert fmean(shares) >= 0.97
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.8])
-def test_code_that_leaves_the_gil_for_part_of_its_time_is_told_so(share: float) -> None:
-    assert fmean(found(share, 400)) == pytest.approx(share, abs=0.02)
+@pytest.mark.parametrize(
+    ("share", "due", "off"), [(0.0, 400, 0.02), (0.1, 400, 0.02), (0.5, 60, 0.07), (0.8, 400, 0.02), (0.9, 2000, 0.03)]
+)
+def test_code_that_leaves_the_gil_for_part_of_its_time_is_told_so(share: float, due: int, off: float) -> None:
+    assert fmean(found(share, due)) == pytest.approx(share, abs=off)
+
+
+def test_native_code_on_many_stacks_with_few_looks_each_is_native() -> None:
+    """A recursion has a stack a depth; none of them has looks enough to speak for itself."""
+    stacks = [stack("walk") * depth + HASH for depth in range(1, 21)]
+    share = holding_shares({}, dict.fromkeys(stacks, 2.5), {})
+
+    assert fmean(map(share, stacks)) <= 0.1
 
 
 def test_few_looks_that_all_missed_are_native_code_and_one_alone_says_little() -> None:
     assert holding_shares({}, {HASH: 10.0}, {})(HASH) <= 0.05
-    assert 0.3 <= holding_shares({}, {HASH: 1.0}, {})(HASH) <= 0.9
+    assert 0.3 <= holding_shares({LOOP: 9.0}, {LOOP: 9.0, HASH: 1.0}, {})(HASH) <= 0.95
 
 
 def test_lines_of_one_function_are_judged_together() -> None:
@@ -81,4 +91,4 @@ def test_what_one_look_met_in_many_processes_counts_as_one_look() -> None:
 
 @pytest.mark.parametrize(("held", "due"), [(0.0, 0.0), (0.0, 1e6), (1e6, 1e6), (5.0, 0.0), (1e5, 1.0)])
 def test_extremes_have_an_answer(held: float, due: float) -> None:
-    assert 0.0 <= all_python(held, due) <= 1.0
+    assert all_python(held, due) >= 0.8 if held >= due else all_python(held, due) == 0.0

@@ -160,6 +160,25 @@ def test_gil_share_is_of_the_cpu_time_of_each_stack() -> None:
     assert by_stack[WORK] == pytest.approx(0.5, abs=0.03)
 
 
+@pytest.mark.parametrize(("looks", "share"), [(50, 1.0), (25, 0.5), (0, 0.0)])
+def test_who_holds_the_gil_in_children_is_looked_at_less_often(looks: int, share: float) -> None:
+    """Two children compute for two seconds each, and a look every 40 ms on average meets both."""
+    children = (PID + 1, PID + 2)
+    samples = [
+        KernelSample(at_s=at / 1000, threads=tuple(ThreadPoint(pid, pid, "R", at * MS, 0, None) for pid in children))
+        for at in range(0, 2001, 10)
+    ]
+    joined = join(
+        Watched(
+            samples=samples, opened_s=0.0, ended_s=2.0, timeline_zero_s=0.0, period_s=PERIOD_S,
+            timeline={(pid, pid): Track(at_s=[0.0], stacks=[WORK]) for pid in children}, clean=lambda _pid, raw: raw,
+            gil={(pid, pid): Counter({WORK: looks}) for pid in children}, gil_period_s=dict.fromkeys(children, 0.04),
+        )
+    )  # fmt: skip
+
+    assert dict(zip(joined.stacks, joined.gil_share, strict=True))[WORK] == pytest.approx(share, abs=0.05)
+
+
 def test_without_a_gil_recorder_all_work_is_pythons() -> None:
     samples, track = two_phases()
 
