@@ -95,10 +95,12 @@ def held_back() -> Iterator[None]:
     Not by a signal mask, which the started process would inherit. Outside the main thread nothing is installed.
     """
     came: list[int] = []
-    with _handled((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), lambda number, _frame: came.append(number)):
-        yield
-    for number in came[:1]:
-        signal.raise_signal(number)
+    try:
+        with _handled((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), lambda number, _frame: came.append(number)):
+            yield
+    finally:
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 @contextmanager

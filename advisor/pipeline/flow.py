@@ -39,7 +39,7 @@ from advisor.record.run import RecordPlan, record
 from advisor.replay.stage import RemoteStage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from advisor.model.advice import SiteAdvice
     from advisor.model.machine import Machine, Noise
@@ -74,7 +74,7 @@ def advise(options: AdviseOptions, progress: Progress) -> Advice:
         with orderly_end(), noted_interrupts() as interrupts, temporary_folder() as folder:
             run = _Run(
                 options=options, target=target, machine=machine, stopwatch=stopwatch, progress=progress,
-                folder=folder,
+                folder=folder, interrupts=interrupts,
             )  # fmt: skip
             advice = run.advice()
             return replace(advice, interrupted=bool(interrupts) or advice.exit.interrupted)
@@ -114,7 +114,7 @@ def _check_working_folder() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """One `advise`, step by step; `folder` is for temporary files."""
+    """One `advise`, step by step; `folder` is for temporary files, `interrupts` the Ctrl-Cs that have come so far."""
 
     options: AdviseOptions
     target: Target
@@ -122,6 +122,7 @@ class _Run:
     stopwatch: Stopwatch
     progress: Progress
     folder: Path
+    interrupts: Sequence[int] = ()
 
     def advice(self) -> Advice:
         """All steps."""
@@ -170,12 +171,14 @@ class _Run:
     def measured(
         self, observation: Observation, recording: Recording | None, process: AgentProcess | None
     ) -> tuple[tuple[SiteAdvice, ...], Machine, Noise | None]:
-        """As `measure`, with the machine's noise; where an interrupt comes before there are trials, without these."""
+        """As `measure`, with the machine's noise; where the first interrupt comes before the trials, without these."""
         noise = None
         try:
-            noise = _noise() if process is not None else None
+            noise = measure_noise() if process is not None else None
             return *self.measure(observation, recording, process), noise
         except KeyboardInterrupt:
+            if len(self.interrupts) > 1:
+                raise
             return *self.measure(observation, recording, None), noise
 
     def measure(
@@ -235,14 +238,6 @@ class _Run:
             functions=() if recording is None else recording.functions,
             noise=noise,
         )
-
-
-def _noise() -> Noise | None:
-    """The machine's noise; None where Ctrl-C came meanwhile: what was seen until then is still reported."""
-    try:
-        return measure_noise()
-    except KeyboardInterrupt:
-        return None
 
 
 def _unrecorded_why(observation: Observation, recording: Recording | None) -> str:
