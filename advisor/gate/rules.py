@@ -188,12 +188,14 @@ def _pool(evidence: Evidence, script: CheckedScript) -> Found | None:
     """How far today's workers are from the advised ones; what base has as well is no change.
 
     Where a pool is flat in its workers, advice on equal arms may differ by a factor of two: workers that are the same
-    in both count only where base was within the limit.
+    in both count only where base was within the limit. Where base has a pool and its advice is open, there is no
+    telling.
     """
     rule = script.rules.pool
     for base, head in _same_sites(evidence):
         off = _off(head)
-        undecided = base.advised is None  # then nobody knows whether base's pool was as far off
+        had_pool = base.current is not None and base.current.workers > 1
+        undecided = had_pool and base.advised is None  # then nobody knows whether base's pool was as far off
         if off is not None and not undecided and head.current is not None and head.advised is not None:
             before = _off(base) or 1.0
             what = f"`{head.callee}` runs on {head.current}; advised: {head.advised}"

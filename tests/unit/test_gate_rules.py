@@ -189,8 +189,9 @@ def test_a_pool_that_nobody_changed_is_not_blamed_for_advice_that_differs_betwee
 def test_a_pool_is_not_blamed_where_the_advice_on_base_is_not_known():
     undecided = replace(pool(64, 4), advised=None)
     assert told("pool", SAME, pools=([undecided], [pool(64, 4)])) is None
-    without_a_pool = replace(pool(), current=None)
-    assert told("pool", SAME, pools=([without_a_pool], [pool(64, 4)])).outcome == "worse"
+    for advised in (pool().advised, None):
+        without_a_pool = replace(pool(), current=None, advised=advised)
+        assert told("pool", SAME, pools=([without_a_pool], [pool(64, 4)])).outcome == "worse"
 
 
 def test_a_pool_set_far_from_the_advised_size_warns_and_one_that_was_so_before_does_not():
