@@ -83,8 +83,8 @@ class SiteAdvice:
     """A site with its trials (repeats merged, one entry a mix), recommendation and findings.
 
     `after_change` is what the trials show for calls that returned what they now change or add to, None where that
-    would gain nothing more. `predictions` set the parallel trials beside what was expected of them. `snippet` is the
-    change to make in the user's own names, whole Python statements; "" where there is none to show.
+    would gain nothing more or cannot be promised. `predictions` set the parallel trials beside what was expected of
+    them. `snippet` is the change to make in the user's own names, whole Python statements; "" where there is none.
     """
 
     site: Site

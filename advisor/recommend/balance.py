@@ -19,7 +19,7 @@ from advisor.recommend.memory import fits
 from advisor.recommend.prediction import NO_LIMITS, Limits, predicted
 from advisor.recommend.trust import starved
 
-__all__ = ["after_change", "doubtful", "predicted", "recommend"]
+__all__ = ["after_change", "doubtful", "may_pause_by_what_it_changes", "predicted", "recommend"]
 
 WITHIN = 0.05
 """Mixes this close to the best are as good; more where the repeats themselves spread more, up to `MOST_NOISE`."""
@@ -34,6 +34,8 @@ CHANCE = 0.26
 GIL_SLACK = 0.25
 """How far a measured gain may be above the GIL's limit before few repeats of it are put down to chance, times the part
 of a task that is not Python code: of pure Python, threads gain nothing at all."""
+PAUSING_SHARE = 0.5
+"""Part of a task that sleeps from which on it is a pause, with some work beside it."""
 GIL_BOUND = 0.5
 """Part of a task that is Python code from which on threads do not stand in for processes."""
 MANY_REPEATS = 6
@@ -150,19 +152,29 @@ def doubtful(
 def after_change(
     site: Site, trials: Sequence[Trial], weigh: Callable[[Site, Sequence[Trial]], Recommendation]
 ) -> Recommendation | None:
-    """What `site` could run on if its calls returned what they now change or add to; None where that gains no more.
+    """What `site` could run on if its calls returned what they now change or add to.
+
+    None where that gains no more, or where calls pause and what they change may say for how long.
 
     The copies of a trial change what they like, each its own: their seconds are those of the calls after the change.
     `weigh` is `recommend` for this machine and script.
     """
     if not site.safety.limited or not any(trial.ok for trial in trials):
         return None
-    if site.safety.changes and site.bound.detail == "sleep":
-        return None  # what they change may be what says how long to pause: a limit to a rate, a time of the last call
+    if may_pause_by_what_it_changes(site):
+        return None
     today = weigh(site, trials)
     found = weigh(replace(site, safety=site.safety.freed), trials)
     gains = found.measured and found.decided and found.speedup.value >= MIN_SITE_GAIN * today.speedup.value
     return found if gains else None
+
+
+def may_pause_by_what_it_changes(site: Site) -> bool:
+    """True for calls that sleep for most of their time and change what they share, as a limit to a rate does.
+
+    Returning what they change, a time of the last call, would end the limit, and no trial would tell.
+    """
+    return bool(site.safety.changes) and nature_of(site.ledger).get("sleep", 0.0) >= PAUSING_SHARE
 
 
 def current_mix(site: Site) -> WorkerMix:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from advisor.model.target import OWN_INTERPRETER
+from advisor.recommend.balance import may_pause_by_what_it_changes
 from advisor.report import frames, words
 from advisor.report.sheet import BOLD, DEFAULT_WIDTH, GREEN, RED, YELLOW, Cells, Sheet
 
@@ -176,8 +177,8 @@ def _ground(best: SiteAdvice, advised: Recommendation) -> str:
         if best.after_change is not None:
             return f"What would be gained after the change is measured, in {words.runs(best.trials)} of copies"
         gains = f"{words.gain(advised.speedup)} the site, {words.gain(advised.script_speedup)} the script"
-        if stays and best.site.safety.status == "unsafe":
-            return "No gain to measure: as they are written, the calls cannot run side by side"
+        if stays and may_pause_by_what_it_changes(best.site):
+            return "No gain is promised: what the calls change may say how long they pause"
         trials = "its trials do not stand for the job" if best.trials else "no trials"
         return f"Not measured: {trials}" if stays else f"PREDICTED, not measured ({advised.mix}: {gains})"
     return f"{'Measured' if advised.decided else 'Undecided'} in {words.runs(best.trials)}"

@@ -107,6 +107,17 @@ def test_the_time_line_is_read_by_keyboard(report: Page):
         expect(line).to_contain_text(told)
 
 
+def test_the_time_line_answers_who_is_there_before_its_first_picture(page: Page, show: Show, text: str):
+    page.add_init_script("window.held = []; window.requestAnimationFrame = (work) => held.push(work);")
+    show(text)
+    graph = page.locator(".timeline .graph")
+    expect(graph.locator("svg")).to_have_count(0)
+    graph.focus()
+    expect(live(page, ".timeline")).to_contain_text("main, 0 s to 0.4 s")
+    page.evaluate("held.forEach((work) => work(0))")
+    expect(graph.locator("svg .cursor")).not_to_have_attribute("width", "0")
+
+
 def test_a_frame_tells_its_share_its_kinds_and_whose_code_it_is(report: Page):
     line = live(report, "#flame")
     tile(report, "readinto").hover()

@@ -29,7 +29,9 @@ def busy(seconds=0.4):
 """
 ENDLESS = HOT + "busy(600)\n"
 LONGEST_S = 100.0
-"""Less than a test may take: what hangs is ended here, by name."""
+"""Less than a test may take: a command that hangs is ended here, by name."""
+STARTS_S = 30.0
+"""In so long a script under way does what is first in it."""
 GONE_S = 3.0
 
 
@@ -105,7 +107,7 @@ class Command:
             if step in line:
                 break
         if made is not None:
-            self.until(self.folder / made)
+            self.until(self.folder / made, process)
         for _ in range(times):
             time.sleep(after_s)
             os.kill(process.pid, number)
@@ -115,11 +117,15 @@ class Command:
     def _left(self) -> list[psutil.Process]:
         return [each for each in psutil.process_iter() if self._is_ours(each)]
 
-    def until(self, path: Path) -> None:
-        """Wait for a file that the script makes."""
-        end_s = time.monotonic() + LONGEST_S
+    def until(self, path: Path, process: subprocess.Popen[str] | None = None) -> None:
+        """Wait for a file that the script makes; end `process` where it does not come."""
+        end_s = time.monotonic() + STARTS_S
         while not path.exists():
-            assert time.monotonic() < end_s, f"{path} was not made"
+            if time.monotonic() > end_s:
+                if process is not None:
+                    process.kill()
+                    process.communicate()
+                raise AssertionError(f"{path} was not made")
             time.sleep(0.01)
 
     def _is_ours(self, process: psutil.Process) -> bool:

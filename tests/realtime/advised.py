@@ -69,4 +69,5 @@ def chosen(site: dict[str, Any]) -> dict[str, Any]:
         assert recommendation["measured"] is True, recommendation
         return recommendation
     tried: list[dict[str, Any]] = [trial for trial in site["trials"] if trial["outcome"] == "ok"]
+    assert tried, recommendation
     return min(tried, key=lambda trial: fmean(trial["wall_s"]) / trial["tasks"])

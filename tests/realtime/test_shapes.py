@@ -222,7 +222,7 @@ def test_only_the_calls_of_one_turn_go_side_by_side_where_turns_come_in_order(
         """
     site = spoken_of(advice_on(source, tmp_path, environment, budget_s=BUDGET_S))
     assert site["callee"] == "fetch"
-    assert site["recommendation"]["threads_per_process"] * site["recommendation"]["processes"] <= 4
+    assert chosen(site)["threads_per_process"] * chosen(site)["processes"] <= 4
     assert chosen(site)["backend"] != "serial"
 
 

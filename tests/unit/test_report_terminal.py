@@ -5,6 +5,11 @@ import re
 import builders
 import pytest
 
+from advisor.model.advice import SiteAdvice
+from advisor.model.ledger import Ledger
+from advisor.model.site import Safety
+from advisor.model.trial import SERIAL
+from advisor.recommend.margins import stay
 from advisor.report import terminal
 
 ANSI = re.compile(r"\x1b\[\d+m")
@@ -26,6 +31,15 @@ def test_a_prediction_is_called_one_and_never_measured():
     text = terminal.render(builders.predicted())
     assert "PREDICTED, not measured" in text
     assert "Measured in" not in text
+
+
+@pytest.mark.parametrize(("sleeps", "told"), [(0.97, "No gain is promised: what the calls change"), (0.2, "no trials")])
+def test_calls_that_may_pause_by_what_they_change_say_why_no_gain_is_promised(sleeps: float, told: str):
+    limiter = Safety(status="unsafe", reasons=("the calls change limiter.last",), changes=("limiter.last",))
+    place = builders.site(safety=limiter, ledger=Ledger(sleep=sleeps, python=1 - sleeps))
+    kept = stay(SERIAL, "the calls change limiter.last", measured=False)
+    text = terminal.render(builders.advice("Stay serial", SiteAdvice(site=place, recommendation=kept)), width=500)
+    assert told in text
 
 
 @pytest.mark.parametrize("kind", builders.KINDS)
