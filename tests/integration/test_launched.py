@@ -322,7 +322,8 @@ def test_control_c_that_the_script_survives(folder: Path, terminals: list[Sessio
         import time
         try:
             print('running', flush=True)
-            time.sleep(60)
+            while True:  # a signal just before a sleep begins is heard only after it
+                time.sleep(0.1)
         except KeyboardInterrupt:
             time.sleep(1)
             print('cleaned up')

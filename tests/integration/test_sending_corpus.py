@@ -228,7 +228,7 @@ def test_what_can_be_sent_is_not_flagged(tmp_path: Path, name: str):
 
 @pytest.mark.parametrize("name", LARGE)
 def test_a_large_object_that_goes_with_each_call_is_told(tmp_path: Path, name: str):
-    told = seen(tmp_path, LARGE[name], mixes=(PROCESSES,)).told("ADV203")
+    told = seen(tmp_path, LARGE[name], mixes=(PROCESSES,) * 3).told("ADV203")  # the least disturbed of three counts
     assert "2 processes send " in told
     assert ".step each time: about" in told
 
