@@ -15,8 +15,6 @@ from advisor.observe.shares import by_functions, functions_of, shares
 _PRIOR = 0.8
 # Where hardly anything of a script holds the GIL, a stack with few looks is no exception, but one may be.
 _LEAST_PRIOR = 0.01
-# More looks than so many times those due say no more, and their chances are too small to be told apart.
-_MOST_HELD = 2.0
 
 
 def holding_shares(
@@ -25,7 +23,7 @@ def holding_shares(
     """A function stack -> the share of its CPU time that held the GIL, in [0, 1].
 
     `held` counts the looks that met a stack holding the GIL, `due` those a stack should have got for its CPU time, and
-    `crowd` has, by functions, on how many CPUs at once their stacks were when they were on any (left out: 1).
+    `crowd` has, by functions, in how many processes at once their stacks were on a CPU when in any (left out: 1).
 
     py-spy looks at random moments (the times between them are drawn from an exponential distribution, so that no
     rhythm of the script can hide from it), so that even a stack that always holds the GIL is met up to a third less
@@ -56,8 +54,8 @@ def all_python(held: float, due: float, prior: float = _PRIOR) -> float:
     """
     if due <= 0.0:
         return prior
-    held = min(held, _MOST_HELD * due)
+    held = min(held, due)  # more than were due speak for it no more than all of them
     throughout = held * math.log(due) - due - float(gammaln(held + 1.0))
-    any_share = math.log(max(float(gammainc(held + 1.0, due)), 1e-300) / due)
-    odds = prior / (1.0 - prior) * math.exp(min(throughout - any_share, 500.0))
+    any_share = math.log(float(gammainc(held + 1.0, due)) / due)
+    odds = prior / (1.0 - prior) * math.exp(throughout - any_share)
     return odds / (1.0 + odds)

@@ -89,6 +89,8 @@ def test_what_one_look_met_in_many_processes_counts_as_one_look() -> None:
     assert together >= 0.85
 
 
-@pytest.mark.parametrize(("held", "due"), [(0.0, 0.0), (0.0, 1e6), (1e6, 1e6), (5.0, 0.0), (1e5, 1.0)])
+@pytest.mark.parametrize(
+    ("held", "due"), [(0.0, 0.0), (0.0, 1e6), (1e6, 1e6), (5.0, 0.0), (1e5, 1.0), (2e6, 1e6), (1e-9, 1e-9)]
+)
 def test_extremes_have_an_answer(held: float, due: float) -> None:
     assert all_python(held, due) >= 0.8 if held >= due else all_python(held, due) == 0.0
