@@ -1,4 +1,7 @@
-"""What SQLite connections run: statements that only read, or changes of a database."""
+"""What SQLite connections run: statements that only read, or changes of a database.
+
+A connection of one thread tells by SQLite's own trace callback, which leaves no mark on it; `sharedsql` has the others.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+from .sharedsql import SharedConnections
 
 if TYPE_CHECKING:
     from .values import Value
@@ -42,6 +47,7 @@ _CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z]+")
 _PREVIEW_CHARS = 60
 _IN_MEMORY = (":memory:", "")
+_SAME_THREAD, _FACTORY = 4, 5  # where `sqlite3.connect` takes these, if not by name
 
 
 def reads_only(statement: str) -> bool:
@@ -120,12 +126,18 @@ class Databases:
     def watch(self, module: Value) -> None:
         """Replace `connect` in `sqlite3` and `sqlite3.dbapi2`."""
         plain = module.connect
+        shared = SharedConnections(module, lambda database: Statements(database, self.effect))
 
         @functools.wraps(plain)
         def connect(*args: Value, **kwargs: Value) -> Value:
+            if not (args[_SAME_THREAD] if len(args) > _SAME_THREAD else kwargs.get("check_same_thread", True)):
+                if len(args) > _FACTORY:
+                    args = (*args[:_FACTORY], shared.under(args[_FACTORY]), *args[_FACTORY + 1 :])
+                else:
+                    kwargs["factory"] = shared.under(kwargs.get("factory", module.Connection))
+                return plain(*args, **kwargs)
             connection = plain(*args, **kwargs)
-            statements = Statements(args[0] if args else kwargs.get("database"), self.effect)
-            connection.set_trace_callback(statements.runs)
+            connection.set_trace_callback(Statements(args[0] if args else kwargs.get("database"), self.effect).runs)
             return connection
 
         module.connect = module.dbapi2.connect = connect

@@ -77,11 +77,8 @@ FILES = {
         "con.execute('insert into t values (1)')\ncon.commit()",
         "database",
     ),
-    "sqlite silenced": (
-        (
-            "con = sqlite3.connect('db', check_same_thread=False)\ncon.set_trace_callback(None)\n"
-            "con.execute('create table t(x)')\ncon.commit()"
-        ),
+    "sqlite unwatched": (
+        ("con = sqlite3.Connection('db', check_same_thread=False)\ncon.execute('create table t(x)')\ncon.commit()"),
         "con.execute('insert into t values (1)')\ncon.commit()",
         "file-write",
     ),
