@@ -24,8 +24,8 @@ def run_witness(site: Site, order: dict[str, Any], stage: Stage) -> dict[str, An
     try:
         for task in site.sample.tasks[:WITNESS_CALLS]:
             function, args, kwargs = task.load()
-            files = stage.effects.open_files
-            witness = Witness(function, args, kwargs, open_files=files, is_own=stage.is_own, looking=looking)
+            effects = stage.effects
+            witness = Witness(function, args, kwargs, effects=effects, is_own=stage.is_own, looking=looking)
             marks.begin(witness)
             function(*args, **kwargs)
             marks.judge(witness)

@@ -42,6 +42,8 @@ class SharedConnections:
             return factory
         if factory not in self.classes:
             members = self._cursor(factory) if issubclass(factory, self.module.Cursor) else self._connection(factory)
+            if factory in kinds:  # else the name is that of a class made by a `class` statement, as this one
+                members["__reduce_ex__"] = _refusing_to_pickle(f"{factory.__module__}.{factory.__name__}")
             members.update(__module__=factory.__module__, __qualname__=factory.__qualname__, __doc__=factory.__doc__)
             try:
                 made = types.new_class(factory.__name__, (factory,), {}, lambda body: body.update(members))
@@ -100,6 +102,13 @@ class SharedConnections:
                 yield statement
                 statement = ""
         yield statement
+
+
+def _refusing_to_pickle(name: str) -> Function:
+    def refuse(_self: Value, _protocol: int) -> Value:
+        raise TypeError(f"cannot pickle {name!r} object")
+
+    return refuse
 
 
 def _looking_alike(members: dict[str, Value], base: Value) -> dict[str, Value]:

@@ -220,8 +220,8 @@ class Site:
                 return None
             self.witnessed += 1
             recorder = self.recorder
-            files, is_own = recorder.effects.open_files, recorder.is_own
-            witness = Witness(function, args, kwargs, open_files=files, is_own=is_own, looking=self.looking)
+            effects, is_own = recorder.effects, recorder.is_own
+            witness = Witness(function, args, kwargs, effects=effects, is_own=is_own, looking=self.looking)
             self.marks.begin(witness)
         except Exception:  # what looking into the user's objects may raise is not the user's trouble
             return None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from .sharedsql import SharedConnections
 
 if TYPE_CHECKING:
-    from .values import Value
+    from .values import Arguments, Keywords, Value
 
 _READS = frozenset(
     {"SELECT", "EXPLAIN", "VALUES", "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "DETACH"}
@@ -95,6 +95,7 @@ class Databases:
 
     def __init__(self, effect: Callable[[str, str], None]) -> None:
         self.effect = effect
+        self.places: dict[int, object] = {}  # id of a connection -> its database: of a later one by the same id, that
 
     def install(self) -> None:
         """Watch the module if it is there, or when it comes: as an import hook, so that nobody pays for it before."""
@@ -135,9 +136,26 @@ class Databases:
                     args = (*args[:_FACTORY], shared.under(args[_FACTORY]), *args[_FACTORY + 1 :])
                 else:
                     kwargs["factory"] = shared.under(kwargs.get("factory", module.Connection))
-                return plain(*args, **kwargs)
-            connection = plain(*args, **kwargs)
-            connection.set_trace_callback(Statements(args[0] if args else kwargs.get("database"), self.effect).runs)
+                connection = plain(*args, **kwargs)
+            else:
+                connection = plain(*args, **kwargs)
+                connection.set_trace_callback(Statements(_database(args, kwargs), self.effect).runs)
+            self.places[id(connection)] = _database(args, kwargs)
             return connection
 
         module.connect = module.dbapi2.connect = connect
+
+    def is_on_disk(self, value: Value) -> bool:
+        """True for a connection to a database in a file, or a cursor of one: it must not be carried over a fork.
+
+        Source: "How To Corrupt An SQLite Database File", section 2.6, in SQLite's documentation.
+        """
+        module = sys.modules.get("sqlite3")
+        if module is None or not isinstance(value, (module.Connection, module.Cursor)):
+            return False
+        connection = value.connection if isinstance(value, module.Cursor) else value
+        return self.places.get(id(connection)) not in _IN_MEMORY
+
+
+def _database(args: Arguments, kwargs: Keywords) -> object:
+    return args[0] if args else kwargs.get("database")

@@ -16,7 +16,7 @@ from .reach import reachable
 from .snapshot import RANDOM, Change, Snapshot
 
 if TYPE_CHECKING:
-    from .openfiles import OpenFiles
+    from .effects import Effects
     from .recorder import Allowance
     from .values import Arguments, Function, Keywords, Value
 
@@ -51,17 +51,18 @@ class Witness:
         args: Arguments,
         kwargs: Keywords,
         *,
-        open_files: OpenFiles,
+        effects: Effects,
         is_own: Callable[[str], bool],
         looking: Allowance,
     ) -> None:
         self.looking = looking
+        self.databases = effects.databases
         things, self.names = reachable(function, is_own)
         self.watched = [(name, _always(value), value) for name, value in _given(function, args, kwargs)]
         self.watched += [(name, read, None) for name, read in things]
         self.before = self.look()
-        self.open_files = open_files
-        self.positions = open_files.positions()
+        self.open_files = effects.open_files
+        self.positions = self.open_files.positions()
 
     def look(self) -> list[Look]:
         """Snapshots of all that is watched, as far as half a second goes, or what is left for looking."""
@@ -81,6 +82,17 @@ class Witness:
     def reads(self) -> set[str]:
         """Names of the globals that the call reads."""
         return {name.removeprefix(_GLOBAL) for name, _, _ in self.watched if name.startswith(_GLOBAL)}
+
+    def connections(self) -> Iterator[str]:
+        """Names of the databases in files that were connected to before the call, which it can reach."""
+        for name, read, _ in self.watched:
+            with contextlib.suppress(Exception):  # as in `look`
+                value = read()
+                attributes = getattr(value, "__dict__", None)
+                held = attributes.items() if type(attributes) is dict else ()
+                for path, each in ((name, value), *((f"{name}.{attribute}", part) for attribute, part in held)):
+                    if self.databases.is_on_disk(each):
+                        yield path
 
     def files_written(self) -> list[str]:
         """Files open before that were written since, or that are mapped and may have been."""
@@ -189,6 +201,7 @@ class Marks:
         self.fed: set[str] = set()
         self.reads: set[str] = set()
         self.revisited: set[str] = set()
+        self.connections: set[str] = set()
         self.results = RecentResults()
         self.touched: dict[str, list[tuple[object, Change]]] = {}
         self.between: dict[str, int] = {}
@@ -215,6 +228,7 @@ class Marks:
     def begin(self, witness: Witness) -> None:
         """A watched call is about to run: what changed since the last one ended, others changed."""
         self.reads |= witness.reads()
+        self.connections.update(witness.connections())
         owners = {id(owner) for _, _, owner, _ in witness.before if owner is not None}
         for change, owner in changed(self.looks):
             attribute = change.path.partition(".")[2].partition(".")[0]

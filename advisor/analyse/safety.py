@@ -57,16 +57,20 @@ def assess(  # noqa: PLR0911  # one way out a judgement
         reasons = tuple(f"each process has {name} to itself, which threads would share" for name in told)
         return Safety(status="safe", reasons=reasons, workers="processes")
     kept = tuple(f"the calls add to {name}, which processes would not share" for name in state.in_this_process)
+    opened = recorded.connections if not _is_apart(recorded) else ()
+    kept += tuple(
+        f"other processes may not use {name}, a SQLite connection opened before they start" for name in opened
+    )
     workers: Workers = "threads" if kept else "any"
     if effects:
-        return Safety(status="withheld", reasons=effects + mutated + kept, workers=workers)
+        return Safety(status="withheld", reasons=effects + mutated + kept, opened=opened, workers=workers)
     if mutated:
-        return Safety(status="unsafe", reasons=mutated + kept, changes=state.changed, workers=workers)
+        return Safety(status="unsafe", reasons=mutated + kept, changes=state.changed, opened=opened, workers=workers)
     if is_pause(recorded):
         return Safety(status="unsafe", reasons=(PAUSE,))
     if recorded.calls > 1 and recorded.sampled and (recorded.in_loop or recorded.kind == "pool"):
-        return Safety(status="safe", reasons=kept, workers=workers)
-    return Safety(reasons=kept, workers=workers)
+        return Safety(status="safe", reasons=kept, opened=opened, workers=workers)
+    return Safety(reasons=kept, opened=opened, workers=workers)
 
 
 def _outside(recorded: RecordedSite, ledger: Ledger, replay: Replay) -> tuple[str, ...]:

@@ -30,20 +30,22 @@ class RecordedSite:
     `callee_line` locate the callee's code (None for builtins and C functions). `calls` is the exact count.
     `traced_s` are seconds inside the calls in the traced run: good for ranking calls on one line against each
     other, for nothing else. `sampled` calls were kept for replay. `pickle_error` says why arguments or callee
-    cannot be sent to another process. `reused_results` counts calls whose arguments held an earlier
-    call's result. `mutated` names what the sampled calls changed ("self.total", "argument 1", "global TOTAL"),
-    `grown` what they only added to, and `by_key` containers in which each call set keys of its own.
-    `own` is what each call changed of an object that no other call was given, `fed` what calls read and the loop
-    changed between them, `reads` the globals that the callee reads, itself or by the user's functions that it calls,
-    `revisited` those of "self" and the arguments ("argument 1") of which an object came more than once.
-    `unevenness` is the relative standard deviation of the sampled calls' traced seconds, `longest_ratio` the longest
-    one over their mean, the first call left out; None where not known. `draws` says that calls are given a generator,
-    which they use up. `rows` is how often the innermost loop around them began, None where not known.
-    `safe_requests` counts HTTP requests that only read. `callee_name` is the qualified name of the callee's code.
-    `current` is the pool the script runs the calls on today. `outline` is the loop as a function, where the site is one
-    and its calls are turns. `loop_calls` were looked at while they held up an asyncio event loop, and `loop_waiting`
-    tasks were due when such a call returned, on average (None: not known). `own_workers` says of what kind is the
-    worker that is started for each call and does nothing else, "" where there is none.
+    cannot be sent to another process, `pickle_s` what pickling both takes for a call. `reused_results` counts calls
+    whose arguments held an earlier call's result. `mutated` names what the sampled calls changed ("self.total",
+    "argument 1", "global TOTAL"), `grown` what they only added to, and `by_key` containers in which each call set
+    keys of its own. `own` is what each call changed of an object that no other call was given, `fed` what calls
+    read and the loop changed between them, `reads` the globals that the callee reads, itself or by the user's
+    functions that it calls, `revisited` those of "self" and the arguments ("argument 1") of which an object came
+    more than once, `connections` what is a connection to a database in a file, or a cursor of one, that was there
+    before the calls. `unevenness` is the relative standard deviation of the sampled calls' traced seconds,
+    `longest_ratio` the longest one over their mean, the first call left out; None where not known. `draws` says
+    that calls are given a generator, which they use up. `rows` is how often the innermost loop around them began,
+    None where not known. `safe_requests` counts HTTP requests that only read. `callee_name` is the qualified name
+    of the callee's code. `current` is the pool the script runs the calls on today. `outline` is the loop as a
+    function, where the site is one and its calls are turns. `loop_calls` were looked at while they held up an
+    asyncio event loop, and `loop_waiting` tasks were due when such a call returned, on average (None: not known).
+    `own_workers` says of what kind is the worker that is started for each call and does nothing else, "" where
+    there is none.
     """
 
     id: str
@@ -77,6 +79,7 @@ class RecordedSite:
     fed: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     revisited: tuple[str, ...] = ()
+    connections: tuple[str, ...] = ()
     safe_requests: int = 0
     effects: tuple[Effect, ...] = ()
     current: WorkerMix | None = None

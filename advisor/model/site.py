@@ -30,13 +30,15 @@ class Safety:
     """Whether calls may run side by side, and whether they may be replayed, with reasons in the user's names.
 
     `changes` names shared state that the calls change: as written they stay serial, copies may still show what
-    returning the values would gain. `workers` is "threads" where other processes would not share what calls add to,
-    "processes" where threads would share what each process has to itself today.
+    returning the values would gain. `opened` names connections that workers may not inherit: copies show what opening
+    one in each would gain. `workers` is "threads" where other processes would not share what calls add to, or may not
+    use what was opened, "processes" where threads would share what each process has to itself today.
     """
 
     status: SafetyStatus = "unknown"
     reasons: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    opened: tuple[str, ...] = ()
     workers: Workers = "any"
 
     @property
@@ -46,12 +48,17 @@ class Safety:
 
     @property
     def limited(self) -> bool:
-        """True where the calls could run on more workers if they returned what they now change or add to."""
+        """True where the calls could run on more workers if they returned what they change or opened what they use."""
         return bool(self.changes) or self.workers == "threads"
 
     @property
+    def only_opened(self) -> bool:
+        """True where nothing but open connections keeps the calls from other workers."""
+        return bool(self.opened) and not self.changes and len(self.reasons) == len(self.opened)
+
+    @property
     def freed(self) -> Safety:
-        """The same calls once they return what they now change or add to."""
+        """The same calls once they do so."""
         return Safety(status="safe")
 
 

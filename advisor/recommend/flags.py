@@ -144,10 +144,16 @@ def _standing(trial: Trial) -> str:
 
 
 def _unsendable(site: Site) -> Iterable[Finding]:
-    """ADV307: arguments or callee cannot be pickled."""
+    """ADV307: arguments or callee cannot be pickled, or what they use must not be inherited."""
     error = site.recorded.pickle_error if site.recorded is not None else None
     if error is not None:
         yield _finding("ADV307", "info", f"the calls cannot be sent to another process: {error}", error=error)
+    for name in site.safety.opened:
+        message = (
+            f"other processes may not use {name}: SQLite forbids carrying an open connection over a fork, as that may "
+            "corrupt the database; each worker must open its own (initializer=)"
+        )
+        yield _finding("ADV307", "info", message, connection=name)
 
 
 def _finding(code: str, severity: Severity, message: str, **evidence: Any) -> Finding:  # noqa: ANN401  # JSON values

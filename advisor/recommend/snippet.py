@@ -75,7 +75,13 @@ def _is_safe(site: Site, recorded: RecordedSite, mix: WorkerMix) -> bool:
     """True for calls whose output does not depend on their order, as far as both witnesses tell."""
     if site.safety.status != "safe" or any(map(is_random, recorded.mutated)):
         return False
-    return site.safety.workers == "any" or (site.safety.workers == "processes" and mix.threads_per_process == 1)
+    match site.safety.workers:
+        case "any":
+            return True
+        case "threads":  # as threads may use a connection that they share
+            return mix.processes == 1 and site.safety.only_opened
+        case "processes":
+            return mix.threads_per_process == 1
 
 
 def _written(site: Site, recorded: RecordedSite, mix: WorkerMix, machine: Machine) -> Change:

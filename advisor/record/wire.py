@@ -10,6 +10,8 @@ from advisor.model.recording import Effect, FunctionCount, RecordedSite, Recordi
 from advisor.model.target import ScriptExit
 from advisor.model.trial import WorkerMix
 
+_NAMES = ("mutated", "grown", "by_key", "own", "fed", "reads", "revisited", "connections")
+
 
 def recording(message: dict[str, Any], exit_: ScriptExit, loops: Iterable[Outline] = ()) -> Recording:
     """The Recording of the agent's "recorded" message; `loops` are those whose turns it was to record.
@@ -34,6 +36,6 @@ def recording(message: dict[str, Any], exit_: ScriptExit, loops: Iterable[Outlin
 def _site(raw: dict[str, Any], loops: Mapping[tuple[str, int, int], Outline]) -> RecordedSite:
     effects = tuple(Effect(**effect) for effect in raw["effects"])
     current = None if raw["current"] is None else WorkerMix(**raw["current"])
-    names = {field: tuple(raw[field]) for field in ("mutated", "grown", "by_key", "own", "fed", "reads", "revisited")}
+    names = {field: tuple(raw[field]) for field in _NAMES}
     outline = loops.get((raw["file"], raw["line"], raw["column"])) if raw["kind"] == "loop" else None
     return RecordedSite(**{**raw, **names, "effects": effects, "current": current, "outline": outline})

@@ -6,6 +6,7 @@ import json as plain_json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from advisor.recommend.verdict import change_of
 from advisor.report import (
     card,
     codes,
@@ -178,6 +179,7 @@ def _section(entry: SiteAdvice) -> Mapping[str, Any]:
         "site": entry.site,
         "advised": entry.recommendation,
         "changed": entry.after_change,
+        "change": change_of(entry.site, "it"),
         "today": frames.today_mix(entry),
         "ledger": frames.rows(frames.ledger(entry.site.ledger, entry.site.wall_s)),
         "lines": frames.rows(frames.lines(entry)),

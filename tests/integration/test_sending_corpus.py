@@ -210,6 +210,101 @@ SMALL = {
     """,
 }
 
+# name -> script whose calls use a database that was connected to before them, and by which name
+CONNECTED = {
+    "a global": (
+        """
+        import sqlite3
+        con = sqlite3.connect("db")
+        con.execute("create table t(x)")
+        def step(n):
+            return con.execute("select count(*) + ? from t", (n,)).fetchone()[0]
+        for i in range(6):
+            step(i)  # hot
+        """,
+        "global con",
+    ),
+    "an attribute of its object": (
+        """
+        import sqlite3
+        class Store:
+            def __init__(self):
+                self.con = sqlite3.connect("db", check_same_thread=False)
+            def step(self, n):
+                return self.con.execute("select ?", (n,)).fetchone()[0]
+        store = Store()
+        for i in range(6):
+            store.step(i)  # hot
+        """,
+        "self.con",
+    ),
+    "a cursor that is given": (
+        """
+        import sqlite3
+        def step(cursor, n):
+            return cursor.execute("select ?", (n,)).fetchone()[0]
+        cursor = sqlite3.connect("db").cursor()
+        for i in range(6):
+            step(cursor, i)  # hot
+        """,
+        "argument 1",
+    ),
+}
+UNCONNECTED = {
+    "a database in memory": """
+        import sqlite3
+        con = sqlite3.connect(":memory:", check_same_thread=False)
+        def step(n):
+            return con.execute("select ?", (n,)).fetchone()[0]
+        for i in range(6):
+            step(i)  # hot
+    """,
+    "each call opens its own": """
+        import sqlite3
+        sqlite3.connect("db").close()
+        def step(n):
+            con = sqlite3.connect("db")
+            try:
+                return con.execute("select ?", (n,)).fetchone()[0]
+            finally:
+                con.close()
+        for i in range(6):
+            step(i)  # hot
+    """,
+    "another function's": """
+        import sqlite3
+        con = sqlite3.connect("db")
+        def load():
+            return con.execute("select 1").fetchone()[0]
+        def step(n):
+            return n * 2
+        first = load()
+        for i in range(6):
+            step(i)  # hot
+    """,
+}
+
+
+@pytest.mark.parametrize("name", CONNECTED)
+def test_an_open_database_is_not_advised_to_be_carried_to_other_processes(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    source, told = CONNECTED[name]
+    found = seen(tmp_path, source, mixes=(PROCESSES,))
+    assert f"other processes may not use {told}: SQLite forbids" in found.told("ADV307", "info")
+    assert (found.safety.workers, found.safety.opened) == ("threads", (told,))
+
+
+@pytest.mark.parametrize("name", UNCONNECTED)
+def test_a_database_that_no_worker_would_inherit_forbids_nothing(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    found = seen(tmp_path, UNCONNECTED[name], mixes=(PROCESSES,))
+    assert "SQLite" not in found.told("ADV307")
+    assert (found.safety.workers, found.safety.opened) == ("any", ())
+
 
 @pytest.mark.parametrize("name", STUCK)
 def test_what_cannot_be_sent_is_named_and_threads_are_still_tried(tmp_path: Path, name: str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pickle
 import sqlite3
 import subprocess
 import sys
@@ -124,10 +125,27 @@ def test_a_watched_connection_behaves_like_a_plain_one(connect: Connect, tmp_pat
     assert next(iter(con.iterdump())) == "BEGIN TRANSACTION;"
     with pytest.raises(sqlite3.OperationalError, match="no such table: u"):
         con.execute("select * from u")
+    with pytest.raises(TypeError, match=r"cannot pickle 'sqlite3\.Connection' object"):
+        pickle.dumps(con)
     with pytest.raises(TypeError):
         con.execute()  # type: ignore[call-arg]
     with pytest.raises(sqlite3.ProgrammingError):
         con.cursor().execute("select ?", (1, 2))
+
+
+def test_connections_to_files_are_told_from_others(tmp_path: object) -> None:
+    databases = Databases(lambda *_: None)
+    module = types.ModuleType("sqlite3")
+    module.__dict__.update(vars(sqlite3), dbapi2=types.ModuleType("dbapi2"))
+    databases.watch(module)
+    file, memory = module.connect(f"{tmp_path}/db"), module.connect(":memory:", check_same_thread=False)
+    assert databases.is_on_disk(file)
+    assert databases.is_on_disk(file.cursor())
+    assert not databases.is_on_disk(memory)
+    assert not databases.is_on_disk(memory.cursor())
+    assert not databases.is_on_disk("con")
+    file.close()
+    memory.close()
 
 
 SHARED = """

@@ -67,6 +67,26 @@ def test_calls_that_change_what_they_share_stay_serial_and_what_a_change_gains_i
     assert "2 processes, 1.9x faster" in told
 
 
+CONNECTED = Safety(
+    status="safe", reasons=("other processes may not use global con, ...",), opened=("global con",), workers="threads"
+)
+
+
+def test_processes_are_advised_after_each_opens_a_connection_of_its_own_only():
+    place = site(PYTHON, safety=CONNECTED)
+    assert weigh(place, TRIALS).mix == SERIAL
+    told = said(place, TRIALS)
+    assert "After the change (each process opens a connection of its own in place of global con): 2 processes" in told
+    assert "returns what it now changes" not in told
+    assert "SQLite forbids" in findings(place, TRIALS)["ADV307"]
+
+
+def test_calls_that_also_change_what_they_share_need_both_changes():
+    place = site(PYTHON, safety=replace(CONNECTED, status="unsafe", changes=("self.total",)))
+    told = said(place, TRIALS)
+    assert "`fetch` returns what it now changes, and the caller puts it together, and each process opens" in told
+
+
 def test_a_change_that_gains_nothing_is_not_proposed():
     assert after_change(site(PYTHON, safety=COUNTED), TRIALS[:2], weigh) is None
     assert after_change(site(PYTHON), TRIALS, weigh) is None
