@@ -93,6 +93,7 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def environment(repository: Path) -> dict[str, str]:
-    """Variables for programs a test runs: this checkout's package first, no byte code written."""
+    """Variables for programs a test runs: this checkout's package first, no byte code written, no options of our pytest."""
     path = os.pathsep.join(filter(None, [str(repository), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return {**inherited, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
