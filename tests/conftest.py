@@ -93,7 +93,7 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def environment(repository: Path) -> dict[str, str]:
-    """Variables for programs a test runs: this checkout's package first, no byte code written, no options of our pytest."""
+    """Variables for programs a test runs: this checkout's package first, no byte code, no options of our pytest."""
     path = os.pathsep.join(filter(None, [str(repository), os.environ.get("PYTHONPATH")]))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return {**inherited, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
