@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from advisor.model.observation import Moment, Stack, Tick
 from advisor.observe.accounting import Interval, Spell, intervals
@@ -12,6 +12,7 @@ from advisor.observe.holding import holding_shares
 from advisor.observe.kernel import KernelSample
 from advisor.observe.pyspy import Profile, ThreadKey, Timeline, Track
 from advisor.observe.shares import KindShares, functions_of, shares
+from advisor.observe.whole import Callers
 
 NO_STACK = -1
 _ANY_WAIT = "other"
@@ -67,6 +68,7 @@ def join(watched: Watched, *, gil_default: float = 1.0) -> Joined:
 
     `gil_default` is the GIL share where the recorders give none: 1 with a GIL, 0 on a build without.
     """
+    watched = _whole(watched)
     tracks = _cleaned(watched)
     active = _active_share(watched, tracks)
     kinds = KindShares(_blocked_points(watched.samples, tracks))
@@ -75,6 +77,17 @@ def join(watched: Watched, *, gil_default: float = 1.0) -> Joined:
     ticks = tuple(_tick(span, watched.opened_s, attribution) for span in spans)
     gil = _gil_share(watched, attribution.stacks, ticks, gil_default)
     return Joined(stacks=attribution.stacks, gil_share=tuple(map(gil, attribution.stacks)), ticks=ticks)
+
+
+def _whole(watched: Watched) -> Watched:
+    callers = Callers(watched.timeline)
+    return replace(
+        watched,
+        timeline=callers.timeline(watched.timeline),
+        plain=callers.profile(watched.plain),
+        gil=callers.profile(watched.gil),
+        gil_base=callers.profile(watched.gil_base),
+    )
 
 
 def _active_share(watched: Watched, tracks: Timeline) -> Callable[[Stack], float]:
