@@ -74,7 +74,7 @@ class Snapshot:
 
     def mark(self, value: Value) -> Value:
         """A mark of `value`; "", which says nothing, where the time does not reach."""
-        left_s = self.ends - time.perf_counter()
+        left_s = self.ends - time.thread_time()
         return _mark(value, int(left_s * _NODES_A_SECOND)) if left_s > 0 else ""
 
     def changes(self, value: Value, path: str) -> Iterator[Change]:

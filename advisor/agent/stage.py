@@ -167,6 +167,8 @@ class Stage:
         os.close(self.report_fd)
         os.close(self.stacks_fd)
         seen = self.follow(child, read_end, order, stage)
+        if not seen.done and not seen.excess:
+            stacks.expect(stacks_end)
         status = _end(child)
         _end_leftovers(stage, others)
         report = _judge(seen, status, order)
@@ -219,6 +221,9 @@ class Stage:
             if seen.data.endswith(b"\n") or ended:
                 seen.done = True
                 return seen
+        while not seen.excess and select.select([read_end], [], [], 0)[0] and (part := os.read(read_end, _READ_BYTES)):
+            seen.data += part  # the copy was in time, and it was this process that came late
+        seen.done = seen.data.endswith(b"\n")
         seen.cpu_s = sum(meter.cpu_s(pid) for pid in meter.descendants(child))
         return seen
 

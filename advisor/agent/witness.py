@@ -66,13 +66,13 @@ class Witness:
 
     def look(self) -> list[Look]:
         """Snapshots of all that is watched, as far as half a second goes, or what is left for looking."""
-        began = time.perf_counter()
+        began = time.thread_time()
         ends = began + max(_LOOK_AT_LEAST_S, min(_LOOK_S, self.looking.left_s * _LOOK_SHARE))
         looks: list[Look] = []
         for name, read, owner in self.watched:
             with contextlib.suppress(Exception):  # what an odd object of the user's raises hides that object alone
                 looks.append((name, read, owner, Snapshot(read(), ends)))
-        self.looking.spend(time.perf_counter() - began)
+        self.looking.spend(time.thread_time() - began)
         return looks
 
     def changes(self) -> Iterator[tuple[Change, object | None]]:

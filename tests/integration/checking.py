@@ -14,7 +14,7 @@ from repositories import Repository
 FAST, SLOW, SLOWER = (f"import time\ntime.sleep({seconds})\n" for seconds in (0.01, 0.1, 0.5))
 """The second takes three times as long as the first where Python starts in 35 ms, and 1.5 times where in 170 ms; the
 third takes three times as long wherever."""
-CERTAIN = ("--threshold", "30")
+CERTAIN = ("--threshold", "15")
 """A limit between them."""
 SHORT_S = "20"
 """Far more than the sixteen pairs take after which a difference like that is settled: 3 s on a quiet machine."""

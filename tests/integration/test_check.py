@@ -199,7 +199,7 @@ BROKEN = {  # base, head, what is said
 
 
 def test_what_is_broken_is_told_with_its_exception_and_is_no_regression(checks: Checks, tmp_path: Path):
-    endless = "[[tool.advise.check.scripts]]\npath = 'endless.py'\ntimeout = 1\n"
+    endless = "[[tool.advise.check.scripts]]\npath = 'endless.py'\ntimeout = 4\n"
     base, head = ({name: texts[arm] for name, texts in BROKEN.items()} for arm in (0, 1))
     repository = changed(tmp_path / "repo", base | {"pyproject.toml": endless}, head)
     done = checks.check(repository, *CERTAIN, *BROKEN)
@@ -354,7 +354,7 @@ def test_byte_code_that_only_head_has_does_not_count(checks: Checks, tmp_path: P
     writing = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run([sys.executable, "-c", "import large"], cwd=repository.path, env=writing, check=True)
     assert (repository.path / "__pycache__").exists()
-    done = checks.check(repository, "--threshold", "100", "--budget", "5", "script.py", PYTHONDONTWRITEBYTECODE="1")
+    done = checks.check(repository, "--threshold", "100", "--budget", "15", "script.py", PYTHONDONTWRITEBYTECODE="1")
     assert (done.code, done.outcome) == (0, "pass"), done.ended.out
 
 
@@ -413,7 +413,7 @@ def test_without_git_runs_can_be_kept_and_compared_with(checks: Checks, tmp_path
     done = checks.check(folder, *stored)
     assert (done.code, done.outcome) == (0, "pass"), done.ended.out
     (folder / "script.py").write_text(SLOWER)
-    done = checks.check(folder, *stored)
+    done = checks.check(folder, *stored, "--budget", "10")
     assert (done.code, done.outcome) == (3, "regression"), done.ended.out
     doctored = json.loads(kept.read_text())
     doctored["scripts"][0]["argv"] = ["--small"]

@@ -232,7 +232,7 @@ SCRIPTS = {
         """,
     "multiprocessing spawn": """
         import multiprocessing, sys
-        print(__name__, ascii(sys.argv[1:]))
+        print(__name__, ascii(sys.argv[1:]), flush=True)
         def double(x):
             return 2 * x
         if __name__ == '__main__':

@@ -33,11 +33,11 @@ def command(folder: Path, source: str, *argv: str, **given: str) -> Command:
 
 
 def test_figures_are_those_of_the_script(timer: Timer, tmp_path: Path) -> None:
-    source = "import time; time.sleep(0.3); x = bytearray(80_000_000)"
+    source = "import time; time.sleep(1.0); x = bytearray(80_000_000)"
     ended, run = timer.run(command(tmp_path, source), timeout_s=LONG_S)
     assert not ended.failed
     assert run is not None
-    assert run.wall_s > 0.3 > run.cpu_s
+    assert run.wall_s > 1.0 > run.cpu_s
     assert run.voluntary_switches >= 1
     assert 80_000_000 < run.peak_rss_bytes < 200_000_000
 
@@ -94,10 +94,10 @@ def test_a_run_that_does_not_end_is_stopped_with_what_it_started(timer: Timer, t
         open("pid", "w").write(str(child.pid))
         time.sleep(60)
         """
-    ended, run = timer.run(command(tmp_path, source), timeout_s=1.5)
+    ended, run = timer.run(command(tmp_path, source), timeout_s=5.0)
     assert run is None
     assert ended.failed
-    assert "did not end within 1.5 s" in str(ended.error)
+    assert "did not end within 5 s" in str(ended.error)
     assert gone(int((tmp_path / "pid").read_text()))
     assert timer.run(command(tmp_path, "pass"), timeout_s=LONG_S)[0].code == 0  # and the next one runs
 

@@ -100,7 +100,7 @@ def test_a_deadlock_is_timed_out_and_leaves_no_process(tmp_path: Path, mix: Work
         lock.acquire()
     """
     with staged(tmp_path, source) as run:
-        trial = run.run("step", mix, timeout_s=1.0)
+        trial = run.run("step", mix, timeout_s=3.0)
         assert trial.outcome == "timed_out"
         assert trial.wall_s == ()
         stuck = next(stand for stand in trial.stacks if stand.function == "step")
@@ -134,7 +134,8 @@ def test_shared_memory_and_locks_of_the_script_are_the_same_in_every_trial(tmp_p
     with staged(tmp_path, source) as run:
         first, second = (site.id for site in run.recording.sites if site.callee == "step")
         loop, stuck = (
-            TrialRequest(site=site, mix=SERIAL, tasks=tasks, timeout_s=0.7) for site, tasks in ((first, 3), (second, 1))
+            TrialRequest(site=site, mix=SERIAL, tasks=tasks, timeout_s=timeout_s)
+            for site, tasks, timeout_s in ((first, 3, 20.0), (second, 1, 0.7))
         )
         for _ in range(2):
             trial = run.stage.run(loop)

@@ -617,7 +617,7 @@ def test_what_takes_as_long_one_after_the_other_is_no_deadlock(tmp_path: Path):
             step(i)  # hot
         late = True
     """
-    found = seen(tmp_path, source, timeout_s=SOON_S)
+    found = seen(tmp_path, source, serial_timeout_s=SOON_S)
     assert found.outcomes() == ("timed_out",)
     assert found.told("ADV305") == ""
     assert "does not come to an end when it is run again" in found.told("ADV401", "warning")

@@ -46,13 +46,14 @@ class Seen:
         return "; ".join(each.message for each in found if not severities or each.severity in severities)
 
 
-def seen(
+def seen(  # noqa: PLR0913  # how long each may take is two of them
     folder: Path,
     source: str,
     *,
     mixes: Sequence[WorkerMix] = (THREADS,),
     call_s: float | None = None,
     timeout_s: float = TIMEOUT_S,
+    serial_timeout_s: float = TIMEOUT_S,
 ) -> Seen:
     """Trials of the calls of `step` in `source`: serial, then each of `mixes` where serial works, then the findings.
 
@@ -61,7 +62,7 @@ def seen(
     with staged(folder, source) as run:
         (recorded,) = [each for each in run.recording.sites if each.callee.rpartition(".")[2] == "step"]
         book = Book(recorded.calls)
-        serial = book.add(run.run(recorded.callee, timeout_s=timeout_s))
+        serial = book.add(run.run(recorded.callee, timeout_s=serial_timeout_s))
         for mix in mixes if serial.ok else ():
             book.add(run.run(recorded.callee, mix, timeout_s=timeout_s))
     if call_s is None:

@@ -92,8 +92,8 @@ def test_an_import_inside_a_hot_function_is_none_of_its_work(folder: Path, envir
 
 
 def test_work_beside_a_lighter_import_is_advised_on(folder: Path, environment: dict[str, str]):
-    source = "import heavy\n" + WORK + "print(sum([work(n) for n in range(60)]))"
-    found = advice(folder, environment, source, library=20)
+    source = "import heavy\n" + WORK + "print(sum([work(n) for n in range(180)]))"
+    found = advice(folder, environment, source, library=60)
     assert "ADV110" not in codes(found)
     assert spoken_of(found)["callee"] == "work"
     share = found["baseline"]["import_s"] / found["baseline"]["wall_s"]
@@ -102,8 +102,8 @@ def test_work_beside_a_lighter_import_is_advised_on(folder: Path, environment: d
 
 
 def test_work_beside_a_heavier_import_is_still_shown(folder: Path, environment: dict[str, str]):
-    source = "import heavy\n" + WORK + "print(sum([work(n) for n in range(30)]))"
-    found = advice(folder, environment, source, library=70)
+    source = "import heavy\n" + WORK + "print(sum([work(n) for n in range(90)]))"
+    found = advice(folder, environment, source, library=210)
     assert "ADV110" in codes(found)
     assert spoken_of(found)["callee"] == "work"
     assert spoken_of(found)["share"] < 0.5

@@ -281,7 +281,7 @@ def test_python_code_that_blocks_the_event_loop_gains_nothing_from_threads(
         "await asyncio.sleep(0.05)",
         "await asyncio.to_thread(time.sleep, 0.05)",
         "await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.05)",
-        "time.sleep(0.002)\n            await asyncio.sleep(0.05)",
+        "time.sleep(0.002)\n            await asyncio.sleep(0.1)",
     ],
 )
 def test_an_event_loop_that_is_free_is_left_alone(tmp_path: Path, environment: dict[str, str], body: str) -> None:
