@@ -75,7 +75,7 @@ class _Walk:
                 if hasattr(value, "__qualname__")
                 else value.__name__.encode(),
             )
-        elif hasattr(value, "tobytes") and hasattr(value, "dtype"):  # NumPy arrays and scalars, without NumPy
+        elif hasattr(kind, "tobytes") and hasattr(kind, "dtype"):  # NumPy arrays and scalars, without NumPy
             self.array(value)
         elif kind is bytearray or kind is memoryview:
             self.put(b"buffer", bytes(value))

@@ -120,8 +120,9 @@ class OpenFiles:
             except OSError:
                 continue
         for writer in self.alive():
-            if not isinstance(writer, _WRITERS) and not writer.closed:
-                found[id(writer)] = str(writer.name), writer.tell()
+            if not isinstance(writer, _WRITERS) and not writer.closed and writer.writable():
+                # Before Python 3.13, those of bz2 and lzma have no name.
+                found[id(writer)] = str(getattr(writer, "name", "a compressed file")), writer.tell()
         return found
 
     def flush(self, fds: frozenset[tuple[int, int]]) -> None:

@@ -18,12 +18,15 @@ _PART = 1 / 3  # of what is left of the allowance, for each site
 _LOOKING = 4.0  # allowances: looks at what the first calls can change, which safety rests on
 # Functions of these look at the frame that calls them, and must find the user's.
 _FRAME_READERS = frozenset({"abc", "collections", "dataclasses", "enum", "inspect", "logging"}) | {
+    "_warnings",
     "sys",
     "traceback",
     "types",
     "typing",
     "warnings",
 }
+_FRAME_READING_PACKAGES = frozenset({"duckdb", "fire", "formulaic", "icecream", "loguru", "numexpr", "patsy"})
+_FRAME_READING_NAMES = {"pandas": ("query", "eval"), "statsmodels": ("from_formula",)}
 
 
 class Allowance:
@@ -67,7 +70,13 @@ class Recorder:
         """True for methods of pools, whose task is what they are given, and for what reads its caller's frame."""
         if type(function) is types.MethodType and function.__func__ in self.passed_by:
             return True
-        return getattr(function, "__module__", None) in _FRAME_READERS
+        module = getattr(function, "__module__", None)
+        if type(module) is not str or module in _FRAME_READERS:
+            return module in _FRAME_READERS
+        package = module.partition(".")[0]
+        if package in _FRAME_READING_NAMES:
+            return getattr(function, "__name__", "") in _FRAME_READING_NAMES[package]
+        return package in _FRAME_READING_PACKAGES
 
     def new_site(self, **where: Value) -> Site:
         """Register a site; the instrumenter and the pools call this."""

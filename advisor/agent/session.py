@@ -6,6 +6,7 @@ bootstrap once the host has no more trials to run.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -71,6 +72,7 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
         effects.reads_refused = config["replay_effects"] == "none"
         stage = Stage(channel, recorder, instrumenter, is_own, replay_effects=config["replay_effects"] == "all")
         stage.serve()
+        gc.unfreeze()  # what the script leaves in cycles is to be finalized at its exit
     channel.close()
     if error is not None:
         raise error

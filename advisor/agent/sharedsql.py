@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from .values import Function, Value
 
+_MOST_PARTS = 100
 _EXECUTING = ("execute", "executemany", "executescript")
 
 
@@ -95,12 +96,14 @@ class SharedConnections:
         return execute
 
     def _split(self, script: str) -> Iterator[str]:
-        statement = ""
+        statement, parts = "", 0
         for part in script.split(";"):
             statement += f"{part};"
-            if self.module.complete_statement(statement):  # else the ";" stands in a string, a comment or a trigger
+            parts += 1
+            # Else the ";" stands in a string, a comment or a trigger; one with very many of them is cut somewhere.
+            if parts > _MOST_PARTS or self.module.complete_statement(statement):
                 yield statement
-                statement = ""
+                statement, parts = "", 0
         yield statement
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import functools
 import itertools
 import time
@@ -258,7 +259,10 @@ class Site:
         """Note writes that raised no audit event: by native code, or to files that were open already."""
         began = time.thread_time()
         if witness is not None:
-            for path in witness.files_written():
+            written: list[str] = []
+            with contextlib.suppress(Exception):  # as above: nor may it stand in for what the call itself raised
+                written = witness.files_written()
+            for path in written:
                 self.notes.add("file-write", f"writes to {path}, which was open already")
         after = written_bytes()
         if before is not None and after is not None and before < after and not self.notes.seen:

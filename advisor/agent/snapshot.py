@@ -63,12 +63,12 @@ class Snapshot:
         elif self.kind == "value":
             self.whole = self.mark(value)
         elif self.kind == "queue":
-            self.size = value.qsize()
+            self.size = _waiting(value)
         else:
             self.size = len(value)
             few = list(islice(value, _MOST_PARTS))
             if self.kind == "mapping":
-                self.parts = {key: self.mark(value[key]) for key in few}
+                self.parts = {key: self.mark(dict.__getitem__(value, key)) for key in few}
             else:
                 self.parts = frozenset(few) if self.kind == "set" else [self.mark(item) for item in few]
 
@@ -87,7 +87,7 @@ class Snapshot:
         elif _kind_of(value) != self.kind:  # another thing stands there now
             yield Change(path, "changed", frozenset())
         elif self.kind == "queue":  # made to be shared by threads, which draw from it meanwhile
-            if value.qsize() > self.size:
+            if _waiting(value) > self.size:
                 yield Change(path, "grown", frozenset())
         elif self.kind == "object":
             yield from self._attribute_changes(dict(vars(value)), path)
@@ -121,6 +121,12 @@ class Snapshot:
         if any(key not in now for key in before):
             return None
         return [key for key, was in before.items() if not _is_same(was, now[key])]
+
+
+def _waiting(queue: Value) -> int:
+    """Items in a queue. Its `qsize` takes its mutex, which the thread that runs the call may hold."""
+    items = getattr(queue, "queue", None)
+    return len(items) if items is not None else int(queue.qsize())
 
 
 def _kind_of(value: Value) -> str:

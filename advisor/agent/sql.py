@@ -46,20 +46,30 @@ _COMMENT = re.compile(r"--[^\n]*(\n|$)|/\*.*?(\*/|$)", re.DOTALL)
 _CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z]+")
 _PREVIEW_CHARS = 60
+_LOOKED_AT_CHARS = 4096
+_TOLD_FURTHER_ON = ("", "WITH", "PRAGMA")
+_ATTACHES = re.compile(r"\s*ATTACH\b", re.IGNORECASE)
 _IN_MEMORY = (":memory:", "")
 _SAME_THREAD, _FACTORY = 4, 5  # where `sqlite3.connect` takes these, if not by name
 
 
 def reads_only(statement: str) -> bool:
     """True for a statement that changes nothing. A PRAGMA that sets something, and a WITH that writes, change."""
-    text = _COMMENT.sub(" ", statement).lstrip(" \t\r\n(;")
-    word = _WORD.match(text)
-    head = word.group().upper() if word else ""
+    text, head = _begins(statement[:_LOOKED_AT_CHARS])  # with the values of its parameters it may be megabytes long
+    if len(statement) > _LOOKED_AT_CHARS and head in _TOLD_FURTHER_ON:
+        text, head = _begins(statement)
     if head == "PRAGMA":
         return _pragma_reads_only(text)
     if head == "WITH":
         return not _CHANGES.search(text)
     return not head or head in _READS
+
+
+def _begins(statement: str) -> tuple[str, str]:
+    """The statement without its comments, and its first word."""
+    text = _COMMENT.sub(" ", statement).lstrip(" \t\r\n(;")
+    word = _WORD.match(text)
+    return text, word.group().upper() if word else ""
 
 
 def _pragma_reads_only(text: str) -> bool:
@@ -82,12 +92,12 @@ class Statements:
 
     def runs(self, statement: str) -> None:
         """`statement` is about to run."""
+        if self.in_memory and not _ATTACHES.match(statement):
+            return
         if reads_only(statement):
             return
-        if self.in_memory and not statement.lstrip().upper().startswith("ATTACH"):
-            return
         self.in_memory = False  # from here on a file may be among its databases
-        self.effect("database", f"runs {' '.join(statement.split())[:_PREVIEW_CHARS]}")
+        self.effect("database", f"runs {' '.join(statement[:_LOOKED_AT_CHARS].split())[:_PREVIEW_CHARS]}")
 
 
 class Databases:

@@ -166,8 +166,8 @@ class Workers:
             return run.__wrapped__  # type: ignore[attr-defined, no-any-return]  # by `functools.wraps`
 
         @functools.wraps(run)
-        def watched(thread: Value) -> Value:
-            return self.runs.pop(id(thread), run)(thread)
+        def watched(thread: Value, *args: Value, **kwargs: Value) -> Value:
+            return self.runs.pop(id(thread), run)(thread, *args, **kwargs)
 
         self.recorder.passed_by.add(watched)
         owner.run = watched  # type: ignore[attr-defined]
