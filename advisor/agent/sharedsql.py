@@ -48,7 +48,7 @@ class SharedConnections:
             members.update(__module__=factory.__module__, __qualname__=factory.__qualname__, __doc__=factory.__doc__)
             try:
                 made = types.new_class(factory.__name__, (factory,), {}, lambda body: body.update(members))
-            except TypeError:
+            except Exception:  # a metaclass, or an `__init_subclass__` of the user's
                 return factory
             self.classes[factory] = made
             self.made.add(made)
@@ -58,7 +58,8 @@ class SharedConnections:
         plain = self.module.Connection
 
         def start(connection: Value, *args: Value, **kwargs: Value) -> None:
-            connection._advise_statements = self.listen(args[0] if args else kwargs.get("database"))
+            statements = self.listen(args[0] if args else kwargs.get("database"))
+            object.__setattr__(connection, "_advise_statements", statements)  # a class may have a rule of its own
             base.__init__(connection, *args, **kwargs)
 
         def cursor(connection: Value, factory: Value = self.module.Cursor) -> Value:

@@ -50,6 +50,7 @@ _LOOKED_AT_CHARS = 4096
 _TOLD_FURTHER_ON = ("", "WITH", "PRAGMA")
 _ATTACHES = re.compile(r"\s*ATTACH\b", re.IGNORECASE)
 _IN_MEMORY = (":memory:", "")
+_MEMORY_URI = re.compile(r"file::memory:|file:.*[?&]mode=memory")
 _SAME_THREAD, _FACTORY = 4, 5  # where `sqlite3.connect` takes these, if not by name
 
 
@@ -161,10 +162,11 @@ class Databases:
         Source: "How To Corrupt An SQLite Database File", section 2.6, in SQLite's documentation.
         """
         module = sys.modules.get("sqlite3")
-        if module is None or not isinstance(value, (module.Connection, module.Cursor)):
+        if module is None or not issubclass(type(value), (module.Connection, module.Cursor)):  # asks no stand-in
             return False
         connection = value.connection if isinstance(value, module.Cursor) else value
-        return self.places.get(id(connection)) not in _IN_MEMORY
+        place = self.places.get(id(connection))
+        return place not in _IN_MEMORY and not (isinstance(place, str) and _MEMORY_URI.match(place))
 
 
 def _database(args: Arguments, kwargs: Keywords) -> object:

@@ -86,13 +86,14 @@ class Witness:
     def connections(self) -> Iterator[str]:
         """Names of the databases in files that were connected to before the call, which it can reach."""
         for name, read, _ in self.watched:
+            found: list[str] = []
             with contextlib.suppress(Exception):  # as in `look`
                 value = read()
                 attributes = getattr(value, "__dict__", None)
-                held = attributes.items() if type(attributes) is dict else ()
-                for path, each in ((name, value), *((f"{name}.{attribute}", part) for attribute, part in held)):
-                    if self.databases.is_on_disk(each):
-                        yield path
+                held = list(attributes.items()) if type(attributes) is dict else []
+                named = [(f"{name}.{attribute}", part) for attribute, part in held if attribute in self.names]
+                found += [path for path, each in ((name, value), *named) if self.databases.is_on_disk(each)]
+            yield from found
 
     def files_written(self) -> list[str]:
         """Files open before that were written since, or that are mapped and may have been."""
@@ -202,6 +203,7 @@ class Marks:
         self.reads: set[str] = set()
         self.revisited: set[str] = set()
         self.connections: set[str] = set()
+        self.connections_seen = False
         self.results = RecentResults()
         self.touched: dict[str, list[tuple[object, Change]]] = {}
         self.between: dict[str, int] = {}
@@ -228,7 +230,9 @@ class Marks:
     def begin(self, witness: Witness) -> None:
         """A watched call is about to run: what changed since the last one ended, others changed."""
         self.reads |= witness.reads()
-        self.connections.update(witness.connections())
+        if not self.connections_seen:  # what a first call opens, the first of each worker would open as well
+            self.connections_seen = True
+            self.connections.update(witness.connections())
         owners = {id(owner) for _, _, owner, _ in witness.before if owner is not None}
         for change, owner in changed(self.looks):
             attribute = change.path.partition(".")[2].partition(".")[0]

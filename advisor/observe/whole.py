@@ -32,7 +32,10 @@ class Callers:
     def completed(self, key: ThreadKey, stack: Stack) -> Stack:
         """`stack` of a thread under the callers it had, itself where it is whole."""
         callers = self._callers.get(key)
-        return callers.get(_code(stack[0]), ()) + stack if stack and callers else stack
+        if not stack or not callers:
+            return stack
+        found = callers.get(stack[0])
+        return (callers.get(_code(stack[0]), ()) if found is None else found) + stack
 
     def timeline(self, timeline: Timeline) -> Timeline:
         """The same time line with whole stacks."""
@@ -53,7 +56,8 @@ class Callers:
         return whole
 
 
-def _callers(track: Track) -> Iterator[tuple[Code, Stack]]:
+def _callers(track: Track) -> Iterator[tuple[Frame | Code, Stack]]:
+    """Of each line of a torn function that was met in whole stacks, and of the function anywhere: the callers."""
     stood_s: defaultdict[Stack, float] = defaultdict(float)
     for stack, (since_s, until_s) in zip(track.stacks, pairwise(track.at_s), strict=False):  # the last is no torn one
         stood_s[stack] += until_s - since_s
@@ -67,14 +71,18 @@ def _callers(track: Track) -> Iterator[tuple[Code, Stack]]:
     whole = [at for at, stack in enumerate(track.stacks) if stack and _code(stack[0]) == root]
     between = track.stacks[whole[0] : whole[-1]]
     torn = {_code(stack[0]) for stack in between if stack} - {root}
-    above: defaultdict[Code, defaultdict[Stack, float]] = defaultdict(lambda: defaultdict(float))
+    above: defaultdict[Frame | Code, defaultdict[Stack, float]] = defaultdict(lambda: defaultdict(float))
     for stack, seconds in stood_s.items():
         if stack and _code(stack[0]) == root:
+            met: set[Code] = set()  # in a recursion the outer call is the task
             for depth, frame in enumerate(stack):
-                if depth and _code(frame) in torn:
-                    above[_code(frame)][stack[:depth]] += seconds
-    for code, prefixes in above.items():
-        yield code, max(prefixes, key=lambda prefix: prefixes[prefix])
+                code = _code(frame)
+                if code in torn and code not in met:
+                    met.add(code)
+                    above[code][stack[:depth]] += seconds
+                    above[frame][stack[:depth]] += seconds
+    for place, prefixes in above.items():
+        yield place, max(prefixes, key=lambda prefix: prefixes[prefix])
 
 
 def _code(frame: Frame) -> Code:

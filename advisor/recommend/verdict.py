@@ -160,12 +160,13 @@ def _keep(site: Site, advice: Recommendation, today: WorkerMix) -> str:
 def _after_change(site: Site, advice: Recommendation) -> str:
     """What the calls could gain once changed: measured, but not of the code as it is."""
     gain = f"{factor(advice.speedup)}, the script {_digits(advice.script_speedup.value)}x"
-    return f" After the change ({change_of(site, f'`{site.callee}`')}): {advice.mix}, {gain}."
+    return f" After the change ({change_of(site, advice.mix, f'`{site.callee}`')}): {advice.mix}, {gain}."
 
 
-def change_of(site: Site, it: str) -> str:
-    """What must be changed before the calls can run on other workers; `it` is what they are called there."""
-    told = [f"each process opens a connection of its own in place of {name}" for name in site.safety.opened]
+def change_of(site: Site, mix: WorkerMix, it: str) -> str:
+    """What must be changed before the calls can run on `mix`; `it` is what they are called there."""
+    opened = site.safety.opened if mix.processes > 1 else ()
+    told = [f"each process opens a connection of its own in place of {name}" for name in opened]
     if not site.safety.only_opened:
         told.insert(0, f"{it} returns what it now changes, and the caller puts it together")
     return ", and ".join(told)

@@ -179,7 +179,7 @@ def _section(entry: SiteAdvice) -> Mapping[str, Any]:
         "site": entry.site,
         "advised": entry.recommendation,
         "changed": entry.after_change,
-        "change": change_of(entry.site, "it"),
+        "change": change_of(entry.site, entry.after_change.mix, "it") if entry.after_change is not None else "",
         "today": frames.today_mix(entry),
         "ledger": frames.rows(frames.ledger(entry.site.ledger, entry.site.wall_s)),
         "lines": frames.rows(frames.lines(entry)),

@@ -144,6 +144,9 @@ def test_connections_to_files_are_told_from_others(tmp_path: object) -> None:
     assert not databases.is_on_disk(memory)
     assert not databases.is_on_disk(memory.cursor())
     assert not databases.is_on_disk("con")
+    named = module.connect("file:x?mode=memory&cache=shared", uri=True)
+    assert not databases.is_on_disk(named)
+    named.close()
     file.close()
     memory.close()
 

@@ -53,6 +53,22 @@ def test_of_several_callers_those_count_that_it_had_longest() -> None:
     assert callers.completed(MAIN, TORN) == long
 
 
+def test_two_generators_of_one_function_are_told_apart_by_their_lines() -> None:
+    early, late = (Frame(file="/s.py", line=line, function="rows") for line in (11, 21))
+    first, second = (*stack("main", "check"), early), (*stack("main", "total"), late)
+    callers = Callers({MAIN: track((1, first), (0.1, (early,)), (3, second), (1, first))})
+
+    assert callers.completed(MAIN, (early,)) == first
+    assert callers.completed(MAIN, (late,)) == second
+
+
+def test_of_a_recursion_the_outermost_call_counts() -> None:
+    deep = stack("main", "walk", "walk", "walk")
+    callers = Callers({MAIN: track((1, deep), (0.1, stack("walk", "walk")), (1, deep))})
+
+    assert callers.completed(MAIN, stack("walk", "walk")) == stack("main", "walk", "walk")
+
+
 def test_what_runs_before_and_after_the_script_is_whole() -> None:
     flush = stack("flush")
     callers = Callers(
