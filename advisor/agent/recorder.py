@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 _PART = 1 / 3  # of what is left of the allowance, for each site
 _LOOKING = 4.0  # allowances: looks at what the first calls can change, which safety rests on
 # Functions of these look at the frame that calls them, and must find the user's.
-_FRAME_READERS = frozenset({"abc", "collections", "dataclasses", "enum", "inspect", "logging"}) | {
-    "_warnings",
-    "sys",
-    "traceback",
-    "types",
-    "typing",
-    "warnings",
-}
+_FRAME_READERS = frozenset(
+    {
+        "_warnings", "abc", "collections", "dataclasses", "enum", "inspect", "logging", "sys", "traceback", "types",
+        "typing", "warnings",
+    }
+)  # fmt: skip
 _FRAME_READING_PACKAGES = frozenset({"duckdb", "fire", "formulaic", "icecream", "loguru", "numexpr", "patsy"})
 _FRAME_READING_NAMES = {"pandas": ("query", "eval"), "statsmodels": ("from_formula",)}
 

@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from .values import Value
 
 # These look at the frame that calls them, or are syntax in disguise.
-_FRAME_BOUND = frozenset({"super", "locals", "globals", "vars", "dir", "eval", "exec", "__import__", "breakpoint"}) | {
-    "compile",
-    "type",
-}
+_FRAME_BOUND = frozenset(
+    {"super", "locals", "globals", "vars", "dir", "eval", "exec", "compile", "type", "__import__", "breakpoint"}
+)
 _CALLEE_CHARS = 60
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from .values import Function, Value
 
-_MOST_PARTS = 100
+_MOST_PARTS = 100  # of one statement between semicolons: each is looked at from its beginning
 _EXECUTING = ("execute", "executemany", "executescript")
 
 

@@ -167,7 +167,7 @@ def change_of(site: Site, mix: WorkerMix, it: str) -> str:
     """What must be changed before the calls can run on `mix`; `it` is what they are called there."""
     opened = site.safety.opened if mix.processes > 1 else ()
     told = [f"each process opens a connection of its own in place of {name}" for name in opened]
-    if not site.safety.only_opened:
+    if not told or not site.safety.only_opened:
         told.insert(0, f"{it} returns what it now changes, and the caller puts it together")
     return ", and ".join(told)
 
