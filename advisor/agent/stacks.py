@@ -9,10 +9,11 @@ import contextlib
 import faulthandler
 import os
 import re
-import select
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from .polling import readable
 
 _BEFORE_S = 0.25  # before the end: writing it takes milliseconds, a busy machine needs some more
 _BEFORE_SHARE = 0.2
@@ -20,17 +21,49 @@ _LATE_S = 1.0
 _WRITING_S = 0.05
 _READ_BYTES = 1 << 16
 _MOST = 8  # places told
+_MOST_WRITERS = 8  # more processes would tell the same, and take descriptors
 _FRAME = re.compile(r'^ {2}File "(.*)", line (\d+) in (.*)$')
 
-_wanted: list[tuple[int, float]] = []  # where to write, and when
+_wanted: list[tuple[Pipes, float]] = []  # where to write, and when
 
 
-def pipe() -> tuple[int, int]:
-    """(read, write) ends; neither side ever waits for the other."""
-    ends = os.pipe()
-    for fd in ends:
-        os.set_blocking(fd, False)
-    return ends
+class Pipes:
+    """What stacks of one copy come through: a pipe for each process that writes.
+
+    Two that write into one would mix their lines: `faulthandler` writes a line in many parts, and workers whose time
+    is up at one moment write at one moment.
+    """
+
+    def __init__(self, writers: int) -> None:
+        """In the stage, before it forks; `writers` is how many processes will run tasks."""
+        pairs = [os.pipe() for _ in range(min(writers, _MOST_WRITERS))]
+        for fd in (end for pair in pairs for end in pair):
+            os.set_blocking(fd, False)  # neither side ever waits for the other
+        self.readers = [reader for reader, _ in pairs]
+        self.tickets, write = os.pipe()  # whoever reads number n from it has pipe n for itself
+        os.write(write, bytes(range(len(pairs))))
+        os.close(write)
+        self.writers = [writer for _, writer in pairs]
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """What a copy keeps open."""
+        return (self.tickets, *self.writers)
+
+    def close_readers(self) -> None:
+        """In a copy, first of all; in the stage, last of all."""
+        for fd in self.readers:
+            os.close(fd)
+
+    def close_writers(self) -> None:
+        """In the stage, once it has forked."""
+        for fd in self.fds:
+            os.close(fd)
+
+    def own(self) -> int | None:
+        """A pipe to write to that no other process has; None where there is none left."""
+        ticket = os.read(self.tickets, 1)
+        return self.writers[ticket[0]] if ticket else None
 
 
 def disarm() -> None:
@@ -38,38 +71,48 @@ def disarm() -> None:
     faulthandler.cancel_dump_traceback_later()
 
 
-def want(fd: int, timeout_s: float) -> None:
-    """In a copy: stacks are to go to `fd`, shortly before `timeout_s` from now."""
-    _wanted[:] = [(fd, time.monotonic() + timeout_s - min(_BEFORE_S, _BEFORE_SHARE * timeout_s))]
+def want(pipes: Pipes, timeout_s: float) -> None:
+    """In a copy: stacks are to come through `pipes`, shortly before `timeout_s` from now."""
+    _wanted[:] = [(pipes, time.monotonic() + timeout_s - min(_BEFORE_S, _BEFORE_SHARE * timeout_s))]
 
 
 def arm() -> None:
-    """In the process that runs the tasks, which forks no others from here on: `faulthandler` would hang in those."""
-    for fd, at in _wanted:
+    """In a process that runs tasks, which forks no others from here on: `faulthandler` would hang in those."""
+    for pipes, at in _wanted:
         with contextlib.suppress(Exception):  # a descriptor the user's code has closed
-            faulthandler.dump_traceback_later(max(0.01, at - time.monotonic()), file=fd)
+            fd = pipes.own()
+            if fd is not None:
+                faulthandler.dump_traceback_later(max(0.01, at - time.monotonic()), file=fd)
 
 
-def expect(fd: int) -> None:
-    """In the stage, when a copy's time is up: give one that came late to it a moment to write them."""
-    if select.select([fd], [], [], _LATE_S)[0]:
-        time.sleep(_WRITING_S)
+def expect(pipes: Pipes) -> None:
+    """In the stage, when a copy's time is up: give processes that came late to it a moment to write."""
+    ends = time.monotonic() + _LATE_S
+    silent = set(pipes.readers)
+    while silent and (left := ends - time.monotonic()) > 0:
+        silent.difference_update(readable(silent, left))
+    time.sleep(_WRITING_S)
 
 
-def read(fd: int, is_own: Callable[[str], bool]) -> list[dict[str, Any]]:
+def read(pipes: Pipes, is_own: Callable[[str], bool]) -> list[dict[str, Any]]:
     """What was written: each place of the user's own code where threads stand, and how many, the most first."""
-    data = b""
-    with contextlib.suppress(BlockingIOError):
-        while part := os.read(fd, _READ_BYTES):
-            data += part
     counts: dict[tuple[str, int, str, str], int] = {}
-    for place in _places(data.decode("utf-8", "replace"), is_own):
-        counts[place] = counts.get(place, 0) + 1
+    for reader in pipes.readers:
+        for place in _places(_all_of(reader).decode("utf-8", "replace"), is_own):
+            counts[place] = counts.get(place, 0) + 1
     ranked = sorted(counts.items(), key=lambda item: -item[1])[:_MOST]
     return [
         {"file": file, "line": line, "function": name, "inside": inside, "threads": count}
         for (file, line, name, inside), count in ranked
     ]
+
+
+def _all_of(reader: int) -> bytes:
+    data = b""
+    with contextlib.suppress(BlockingIOError):
+        while part := os.read(reader, _READ_BYTES):
+            data += part
+    return data
 
 
 def _places(text: str, is_own: Callable[[str], bool]) -> Iterator[tuple[str, int, str, str]]:

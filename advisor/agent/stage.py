@@ -8,7 +8,6 @@ import functools
 import gc
 import json
 import os
-import select
 import signal
 import sys
 import time
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from . import guard, meter, stacks
 from .lines import run_lines
 from .native import run_native
+from .polling import readable
 from .rewitness import run_witness
 from .trial import run_trial
 
@@ -103,7 +103,7 @@ class Stage:
         self.functions: list[types.FunctionType] = []
         self.caches: list[Any] = []
         self.report_fd = -1
-        self.stacks_fd = -1
+        self.stacks: stacks.Pipes
         self.has_children = False
 
     def serve(self) -> None:
@@ -145,7 +145,7 @@ class Stage:
         lock = None
         if not self.replay_effects:
             lock = guard.Lock(self.effects)
-            lock.close({self.report_fd, self.stacks_fd}, has_children=self.has_children, forks=forks)
+            lock.close({self.report_fd, *self.stacks.fds}, has_children=self.has_children, forks=forks)
         for cache in self.caches:  # a warm one is not what run 1 had; what it lets go may run the user's code
             cache.cache_clear()
         return lock
@@ -157,26 +157,26 @@ class Stage:
         others = set(meter.descendants(stage))
         self.has_children = len(others) > 1
         read_end, self.report_fd = os.pipe()
-        stacks_end, self.stacks_fd = stacks.pipe()
+        self.stacks = stacks.Pipes(order.get("processes", 1))
         began = time.perf_counter()
         child = os.fork()
         if child == 0:
             os.close(read_end)
-            os.close(stacks_end)
+            self.stacks.close_readers()
             self.be_the_copy(functools.partial(work, self.sites.get(order["site"]), order, self), stage, order)
         os.close(self.report_fd)
-        os.close(self.stacks_fd)
+        self.stacks.close_writers()
         seen = self.follow(child, read_end, order, stage)
         if not seen.done and not seen.excess:
-            stacks.expect(stacks_end)
+            stacks.expect(self.stacks)
         status = _end(child)
         _end_leftovers(stage, others)
         report = _judge(seen, status, order)
         if not seen.done:
-            report["stacks"] = stacks.read(stacks_end, self.is_own)
+            report["stacks"] = stacks.read(self.stacks, self.is_own)
             report["cpu_s"] = seen.cpu_s
         os.close(read_end)
-        os.close(stacks_end)
+        self.stacks.close_readers()
         report["elapsed_s"] = time.perf_counter() - began
         if seen.peak is not None:
             report["peak_pss_bytes"] = seen.peak
@@ -188,7 +188,7 @@ class Stage:
         try:
             guard.isolate(stage)
             guard.cap_memory(order.get("memory_cap_bytes", 0))
-            stacks.want(self.stacks_fd, order["timeout_s"])
+            stacks.want(self.stacks, order["timeout_s"])
             _write_all(self.report_fd, json.dumps(work()).encode() + b"\n")
             code = 0
         finally:
@@ -214,14 +214,14 @@ class Stage:
                     break
             ended = _has_ended(child)
             poll_s = _MEMORY_POLL_S if order.get("memory") else _POLL_S
-            if select.select([read_end], [], [], 0 if ended else min(left, poll_s))[0]:
+            if readable([read_end], 0 if ended else min(left, poll_s)):
                 part = os.read(read_end, _READ_BYTES)
                 seen.data += part
                 ended = ended and not part
             if seen.data.endswith(b"\n") or ended:
                 seen.done = True
                 return seen
-        while not seen.excess and select.select([read_end], [], [], 0)[0] and (part := os.read(read_end, _READ_BYTES)):
+        while not seen.excess and readable([read_end], 0) and (part := os.read(read_end, _READ_BYTES)):
             seen.data += part  # the copy was in time, and it was this process that came late
         seen.done = seen.data.endswith(b"\n")
         seen.cpu_s = sum(meter.cpu_s(pid) for pid in meter.descendants(child))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import textwrap
 from pathlib import Path
 
@@ -107,6 +108,15 @@ def test_a_deadlock_is_timed_out_and_leaves_no_process(tmp_path: Path, mix: Work
         assert Path(stuck.file).read_text().splitlines()[stuck.line - 1].strip() == "lock.acquire()"
         assert run.processes() == []
         assert run.run("step", mix, timeout_s=1.0).outcome == "timed_out"
+
+
+def test_a_script_that_keeps_more_files_open_than_select_can_take_is_replayed(tmp_path: Path) -> None:
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 1500:
+        pytest.skip("this machine lets no process open so many files")
+    with staged(tmp_path, "kept = [open('/dev/null') for _ in range(1200)]\n" + textwrap.dedent(SQUARES)) as run:
+        for mix in MIXES:
+            trial = run.run("square", mix)
+            assert (trial.outcome, trial.error, trial.mismatches) == ("ok", None, 0)
 
 
 def test_shared_memory_and_locks_of_the_script_are_the_same_in_every_trial(tmp_path: Path) -> None:
