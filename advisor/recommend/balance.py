@@ -213,11 +213,15 @@ def _choice(site: Site, base: Trial, trials: Sequence[Trial], machine: Machine, 
     """The cheapest mix near the best that pays, else the best itself: what is turned down is the best there was."""
     ok = [trial for trial in trials if trial.ok]
     serial = next((trial for trial in ok if trial.mix == SERIAL), base)
-    possible = [trial for trial in ok if trial is base or _possible(trial, serial, site, machine, calls)]
+    filled = machine.cores if _computes(site) else None
+    possible = [
+        trial
+        for trial in ok
+        if trial is base or (_possible(trial, serial, site, machine, calls) and not _overfull(trial, ok, filled))
+    ]
     usable = _trusted([trial for trial in possible if fits(trial, trials, machine)] or possible)
     best = min(usable, key=lambda trial: trial.job_s(calls))
     noise = min(max(WITHIN, spread(best.jobs_s(calls))), MOST_NOISE)
-    filled = machine.cores if _computes(site) else None
     near = [trial for trial in usable if _is_near(trial, best, calls, noise, filled)]
     choices = [_Choice(site=site, base=base, best=trial, calls=calls) for trial in near]
     worth = [choice for choice in choices if choice.pays or choice.leaner]
@@ -237,6 +241,19 @@ def _possible(trial: Trial, serial: Trial, site: Site, machine: Machine, calls: 
         return True
     python = nature_of(site.ledger).get("python", 0.0)
     return python * serial.job_s(calls) / trial.job_s(calls) <= 1 + GIL_SLACK * (1 - python)
+
+
+def _overfull(trial: Trial, trials: Sequence[Trial], filled: int | None) -> bool:
+    """True for more workers than the `filled` cores on tasks that only compute, where fewer that fill them were tried.
+
+    There is nothing for them to do: that they were faster in a few repeats is a busy moment of the others. Often
+    repeated, the trials outrank it, as tasks of very different lengths may fill the cores better so.
+    """
+    if filled is None or trial.mix.workers <= filled or len(trial.wall_s) >= MANY_REPEATS:
+        return False
+    return any(
+        other.mix.backend == trial.mix.backend and filled <= other.mix.workers < trial.mix.workers for other in trials
+    )
 
 
 def _is_near(trial: Trial, best: Trial, calls: int, noise: float, filled: int | None) -> bool:

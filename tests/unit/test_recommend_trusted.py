@@ -282,6 +282,34 @@ def test_native_threads_that_use_the_cores_already_are_left_alone_and_the_other_
     assert ONE_EACH in tried
 
 
+MORE_THAN_CORES = WorkerMix(backend="processes", processes=3)
+
+
+def test_more_workers_than_cores_are_not_advised_for_what_only_computes_by_a_lucky_trial():
+    lucky = trial(MORE_THAN_CORES, 1.2)
+    told = weigh(site(PYTHON), [trial(SERIAL, 3.0), trial(TWO_PROCESSES, 1.9), lucky])
+    assert told.mix == TWO_PROCESSES
+    assert told.speedup.value == pytest.approx(3.0 / 1.9, rel=0.05)
+    once = [replace(each, wall_s=each.wall_s[:1]) for each in (trial(SERIAL, 3.0), trial(TWO_PROCESSES, 1.9), lucky)]
+    told = weigh(site(PYTHON), once)
+    assert (told.mix, told.decided) == (SERIAL, False)
+    assert "2 processes looked faster, but the budget let it be timed once only" in told.reason
+
+
+def test_more_workers_than_cores_are_advised_where_calls_wait_or_many_repeats_show_them_faster():
+    lucky = Trial(mix=MORE_THAN_CORES, tasks=60, wall_s=(1.2,) * 6, cpu_s=3.0)
+    slower = replace(trial(TWO_PROCESSES, 1.9), wall_s=(1.9,) * 6)
+    assert weigh(site(PYTHON), [trial(SERIAL, 3.0), slower, lucky]).mix == MORE_THAN_CORES
+    waits = site(NETWORK, safety=Safety(status="safe", workers="processes"))
+    assert weigh(waits, [trial(SERIAL, 3.0), trial(TWO_PROCESSES, 1.9), trial(MORE_THAN_CORES, 1.2)]).mix == (
+        MORE_THAN_CORES
+    )
+
+
+def test_more_workers_than_cores_stand_where_none_that_just_fill_them_could_be_tried():
+    assert weigh(site(PYTHON), [trial(SERIAL, 3.0), trial(MORE_THAN_CORES, 1.6)]).mix == MORE_THAN_CORES
+
+
 def test_processes_that_each_have_state_of_their_own_are_not_turned_into_threads():
     today = WorkerMix(backend="processes", processes=12)
     place = site(
