@@ -24,7 +24,7 @@ def run_lines(site: Site, order: dict[str, Any], stage: Stage) -> dict[str, Any]
     except Exception as error:  # missing, or built for another Python
         return {"error": f"{type(error).__name__}: {error}", "lines": []}
     profiler = LineProfiler()
-    for function in _functions(order["functions"], site.target, stage.functions):
+    for function in _functions(order["functions"], site.target and site.target(), stage.functions):
         profiler.add_function(function)
     lock = stage.lock(forks=False)
     if lock is not None:

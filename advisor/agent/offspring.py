@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .digest import digest
+from .holding import Strong
 from .pickling import pickled
 from .sample import Task
 from .site import OFF_AFTER_CALLS, OFF_BELOW_S
@@ -105,11 +106,13 @@ def _adopt(site: Site, record: bytes) -> None:
         function, args, kwargs = pickle.loads(data)
     except Exception:  # of a class that only the child knew
         return
-    task = Task(len(site.sample.tasks), function)
+    task = Task(len(site.sample.tasks), Strong(function, 0))
     task.data = pickle.dumps((args, kwargs))
+    task.size = len(task.data)
     task.digest, task.traced_s = result, took_s
     site.traced_s += took_s
-    site.target = site.target or function
+    if site.target is None:
+        site.meet(function)
     site.sample.offered += 1
     site.sample.argument_bytes.append(len(task.data))
     site.sample.keep(len(site.sample.tasks), task)

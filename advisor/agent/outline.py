@@ -11,6 +11,8 @@ import types
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from .holding import hold, is_gone, leads_to
+
 if TYPE_CHECKING:
     from .values import Function, Value
 
@@ -99,18 +101,35 @@ class Turn:
     def __init__(self, function: Function, fixed: dict[str, Any], sent: Iterable[str], starts: dict[str, Any]) -> None:
         """`starts` are the makers of accumulators."""
         self.__wrapped__ = function
-        self.fixed = fixed
+        self.ways = {name: hold(value) for name, value in fixed.items()}
         self.sent = tuple(sent)
         self.starts = starts
         self.key = next(_numbers)
+        self.given: dict[str, Any] | None = None
         _known[self.key] = self
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """What all its turns are given, as long as the script has not let go of that."""
+        return {name: way() for name, way in self.ways.items()} if self.given is None else self.given
+
+    def has(self, fixed: dict[str, Any]) -> bool:
+        """True where its turns are given these very objects."""
+        return all(leads_to(self.ways[name], value) for name, value in fixed.items())
+
+    def if_alive(self) -> Turn | None:
+        """Itself; None where what its turns are given is there no more."""
+        return self if self.given is not None or not any(map(is_gone, self.ways.values())) else None
 
     def __call__(self, *items: Value) -> Value:
         """Run a turn for each of `items`; what they leave behind."""
-        return self.__wrapped__(items, **self.fixed, **{name: make() for name, make in self.starts.items()})
+        if self.given is None:  # in a copy, whose objects nobody lets go
+            self.given = self.fixed
+        return self.__wrapped__(items, **self.given, **{name: make() for name, make in self.starts.items()})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (self.key, {name: self.fixed[name] for name in self.sent if name in self.fixed})
+        fixed = self.fixed
+        return _again, (self.key, {name: fixed[name] for name in self.sent if name in fixed})
 
 
 _known: dict[int, Turn] = {}
@@ -120,7 +139,7 @@ def _again(key: int, sent: dict[str, Any]) -> Turn:
     """In a forked worker: the turn it knows, with what was sent in place of its own."""
     known = _known[key]
     turn = Turn.__new__(Turn)
-    turn.__dict__.update(known.__dict__, fixed=known.fixed | sent)
+    turn.__dict__.update(known.__dict__, given=known.fixed | sent)
     return turn
 
 
@@ -149,7 +168,7 @@ def _emptied(value: Value) -> Callable[[], Value]:
     kind = type(value)
     if isinstance(value, (list, dict, set, str, bytes, tuple, collections.deque, bytearray)):
         return kind
-    return lambda: value
+    return hold(value)
 
 
 class Heap:

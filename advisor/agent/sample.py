@@ -1,57 +1,76 @@
 """A sample of the calls of one site, with what is needed to run them again.
 
 Arguments are pickled at the moment of the call, so that a later mutation cannot reach them; immutable ones are
-kept as they are, and what cannot be pickled is kept as a live reference and marked so.
+kept as they are, and of what cannot be pickled a way to the live object is kept (`holding`).
 """
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import math
 import pickle
 import random
 import time
 from typing import TYPE_CHECKING
 
+from .digest import ATOMS
+from .holding import Bound, Strong, Way, hold, is_gone, leads_to, size_of
+from .outline import Turn
 from .pickling import TooMuchError, culprit, pickled
 
 if TYPE_CHECKING:
-    from .values import Arguments, Function, Keywords
+    from .values import Arguments, Function, Keywords, Value
 
 SAMPLE_CALLS = 512  # calls kept a site: enough for 64 workers to run several tasks each
 SITE_BYTES = 128 * 2**20  # pickled arguments kept a site
 _WEIGHED_RESULTS = 4
 _WEIGH_S = 0.5  # what one pickle may take that is made to be weighed only
 _LEAST_CALLS = 64  # below, calls recorded before the site was sampled sparsely fill the sample up
+_HELD = 8  # ways to objects that are looked for when they come again
+_SNAPSHOT_S = 0.2  # what the pickle of an object may take that a method is called of
 _IMMUTABLE = frozenset({int, float, str, bytes, bool, complex, type(None)})
+
+
+class GoneError(Exception):
+    """What a call was made on, or with, is there no more: the script has let it go."""
 
 
 class Task:
     """One recorded call: everything a replay needs."""
 
-    __slots__ = ("args", "data", "digest", "function", "index", "kwargs", "traced_s")
+    __slots__ = ("args", "data", "digest", "function", "index", "live", "size", "traced_s")
 
-    def __init__(self, index: int, function: Function) -> None:
+    def __init__(self, index: int, function: Way) -> None:
+        """`function` leads to what was called."""
         self.index = index
         self.function = function
         self.data: bytes | None = None
         self.args: Arguments = ()
-        self.kwargs: Keywords = {}
+        self.live: tuple[list[Way], dict[str, Way]] | None = None
+        self.size = 0  # bytes it keeps alive, about
         self.digest = ""
         self.traced_s: float | None = None
 
     def load(self) -> tuple[Function, Arguments, Keywords]:
-        """A fresh (function, args, kwargs); shared, not fresh, where the arguments are kept live."""
-        if self.data is None:
-            return self.function, self.args, self.kwargs
-        args, kwargs = pickle.loads(self.data)
-        return self.function, args, kwargs
+        """A fresh (function, args, kwargs); shared, not fresh, where the arguments are live.
 
-    @property
-    def size(self) -> int:
-        """Bytes the kept arguments take, as far as known."""
+        Raises GoneError where it is not alive.
+        """
+        if not self.is_alive():
+            raise GoneError("the script has let go of what the call needs")
+        function = self.function()
         if self.data is not None:
-            return len(self.data)
-        return sum(len(arg) for arg in self.args if type(arg) in (str, bytes))
+            args, kwargs = pickle.loads(self.data)
+            return function, args, kwargs
+        if self.live is None:
+            return function, self.args, {}
+        return function, tuple(way() for way in self.live[0]), {name: way() for name, way in self.live[1].items()}
+
+    def is_alive(self) -> bool:
+        """False where the script has let go of what the call needs."""
+        ways = (*self.live[0], *self.live[1].values()) if self.live is not None else ()
+        return not any(map(is_gone, (self.function, *ways)))
 
 
 class Sample:
@@ -65,6 +84,8 @@ class Sample:
         self.bytes = 0
         self.early: list[Task] = []
         self.offered = 0
+        self.gone = False  # there were calls, and nothing is left to run any of them with
+        self.held: collections.deque[Way] = collections.deque(maxlen=_HELD)
         self.random = random.Random(0)  # noqa: S311 - no secret; the script's own stream stays untouched
         self.pickle_error: str | None = None
         self.pickle_s: list[float] = []
@@ -82,22 +103,49 @@ class Sample:
 
     def capture(self, index: int, function: Function, args: Arguments, kwargs: Keywords, limit_s: float) -> Task | None:
         """The call as a task; None where its arguments are too much to keep."""
-        task = Task(index, function)
+        task = Task(index, self.way_to(function, limit_s))
         if is_immutable(args, kwargs):
-            task.args, task.kwargs = args, kwargs
+            task.args = args
+            task.size = sum(len(arg) for arg in args if type(arg) in (str, bytes))
             self.argument_bytes.append(task.size)
             return task
         began = time.thread_time()
         try:
             task.data = pickled((args, kwargs), SITE_BYTES, limit_s)
-            self.argument_bytes.append(len(task.data))
+            task.size = len(task.data)
+            self.argument_bytes.append(task.size)
         except TooMuchError:
             return None
         except Exception as error:  # whatever a __reduce__ of the user's raises
             self.pickle_error = self.pickle_error or culprit(error, None, args, kwargs)
-            task.args, task.kwargs = args, kwargs
+            before = set(map(id, self.held))
+            ways = (
+                [self.way_to(arg, limit_s) for arg in args],
+                {name: self.way_to(arg, limit_s) for name, arg in kwargs.items()},
+            )
+            task.live = ways
+            task.size = sum(size_of(way) for way in (*ways[0], *ways[1].values()) if id(way) not in before)
         self.pickle_s.append(time.thread_time() - began)
         return task
+
+    def way_to(self, value: Value, limit_s: float) -> Way:
+        """A way to `value`: the same one as before where it comes again.
+
+        An object that the script may let go, of which a method is called, is pickled as well.
+        """
+        if type(value) in ATOMS:
+            return Strong(value, 0)
+        if type(value) is Turn:
+            return value.if_alive
+        for held in self.held:
+            if leads_to(held, value):
+                return held
+        way = hold(value)
+        if type(way) is Bound and not way.lasts and not _is_global(value):
+            with contextlib.suppress(Exception):  # one that cannot be pickled
+                way.snapshot = pickled(value.__self__, SITE_BYTES, min(limit_s, _SNAPSHOT_S))
+        self.held.append(way)
+        return way
 
     def weigh(self, result: object) -> None:
         """Learn how large results are when they are sent, from the first few."""
@@ -161,17 +209,31 @@ class Sample:
         chosen = {task.index for task in self.tasks}
         spare = [task for task in self.early if task.index not in chosen]
         self.tasks += self.random.sample(spare, max(0, min(len(spare), _LEAST_CALLS - len(self.tasks))))
-        self.tasks.sort(key=lambda task: task.index)
+        self.tasks = sorted(filter(Task.is_alive, self.tasks), key=lambda task: task.index)
+        self.gone = bool(chosen) and not self.tasks
         self.early = []
-        if self.pickle_error is None and self.tasks:
-            began = time.thread_time()
-            try:
-                pickled(callee, SITE_BYTES, _WEIGH_S)
-            except TooMuchError:
-                pass
-            except Exception as error:  # a lambda, a closure, a bound method of what cannot be pickled
-                self.pickle_error = culprit(error, callee, (), {})
-            self.callee_s = time.thread_time() - began
+        self.held.clear()
+        if callee is not None and self.tasks:
+            self.try_to_send(callee)
+
+    def try_to_send(self, callee: Function) -> None:
+        """See whether `callee` can be sent to another process, and how long that takes."""
+        if self.pickle_error is not None:
+            return
+        began = time.thread_time()
+        try:
+            pickled(callee, SITE_BYTES, _WEIGH_S)
+        except TooMuchError:
+            pass
+        except Exception as error:  # a lambda, a closure, a bound method of what cannot be pickled
+            self.pickle_error = culprit(error, callee, (), {})
+        self.callee_s = time.thread_time() - began
+
+
+def _is_global(method: Value) -> bool:
+    """True for a method of an object that stands in a global variable of the module that defines it."""
+    names = getattr(getattr(method, "__func__", None), "__globals__", {})
+    return any(value is method.__self__ for value in list(names.values()))
 
 
 def is_immutable(args: Arguments, kwargs: Keywords) -> bool:

@@ -11,7 +11,6 @@ import os
 import sys
 import threading
 import time
-import types
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +168,7 @@ def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
     """The wire form of a site: plain JSON types, the fields of the host's RecordedSite."""
     effects = [{"kind": kind, "detail": detail, "times": times} for (kind, detail), times in site.notes.seen.items()]
     effects += [{"kind": "file-write", "detail": f"{path} is mapped for writing", "times": 1} for path in mapped]
-    code = _code_of(site.target)
+    code = site.code
     current = site.current
     if current is None and site.most_inside > 1:
         current = {"backend": "threads", "processes": 1, "threads_per_process": site.most_inside}
@@ -196,6 +195,7 @@ def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
         "grown": sorted(site.marks.grown),
         "own": sorted(site.marks.own),
         "draws": site.draws,
+        "gone": site.sample.gone,
         "rows": site.rows.begun if site.rows is not None else None,
         "fed": sorted(site.marks.fed) if site.most_inside <= 1 else [],
         "reads": sorted(site.marks.reads),
@@ -211,22 +211,3 @@ def _site(site: Site, mapped: list[str]) -> dict[str, Any]:
 
 def _mean(values: list[int] | list[float]) -> float:
     return sum(values) / len(values) if values else 0.0
-
-
-def _code_of(target: Value) -> types.CodeType | None:
-    """The code object that a call of `target` enters, or None for one without Python code."""
-    for _ in range(8):  # partials of bound methods of wrapped functions; no longer chain is in earnest
-        if hasattr(target, "__wrapped__"):
-            target = target.__wrapped__
-        elif hasattr(target, "__func__"):
-            target = target.__func__
-        elif hasattr(target, "func") and not hasattr(target, "__code__"):
-            target = target.func
-        elif isinstance(target, type):
-            target = getattr(target, "__init__")  # noqa: B009 - of the class as it is, not of its instances
-        elif not hasattr(target, "__code__") and hasattr(type(target).__call__, "__code__"):
-            target = type(target).__call__
-        else:
-            break
-    code = getattr(target, "__code__", None)
-    return code if isinstance(code, types.CodeType) else None

@@ -11,9 +11,11 @@ import types
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from .callee import code_of
 from .digest import digest
 from .effects import Notes
 from .eventloop import LoopWaits
+from .holding import Strong, Way, hold, sweep
 from .openfiles import written_bytes
 from .sample import Sample, Task, is_immutable
 from .tally import PERIOD, Tally
@@ -70,7 +72,8 @@ class Site:
         self.looking = recorder.looking  # as above
         self.sample = Sample()
         self.marks = Marks()
-        self.target: Function | None = None
+        self.target: Way | None = None
+        self.code: types.CodeType | None = None
         self.deferred = False
         self.current: dict[str, Any] | None = None
         self.inside: set[int] = set()
@@ -193,10 +196,11 @@ class Site:
         `watched` is what the witness looks at where that is not the call itself.
         """
         if self.target is None:
-            self.target = function
+            self.meet(function)
             self.allowance = self.recorder.allowance.part()
             self.looking = self.recorder.looking.part()
         began = time.thread_time()
+        sweep()
         self.draws = self.draws or any(type(arg) is types.GeneratorType for arg in args)
         witness = self.witness(*(watched or (function, args, kwargs)))
         slot = self.sample.choose()
@@ -212,6 +216,13 @@ class Site:
         written = written_bytes() if witness is not None or self.traced_s > self.tally.calls * _LONG_CALL_S else None
         allowance.spend(time.thread_time() - began)
         return task, witness, written
+
+    def meet(self, function: Function) -> None:
+        """The first call: what it enters, and, while it is there, whether it can be sent."""
+        self.code = code_of(function)
+        self.target = hold(function)
+        if type(self.target) is not Strong:
+            self.sample.try_to_send(function)
 
     def witness(self, function: Function, args: Arguments, kwargs: Keywords) -> Witness | None:
         """A look at what the call can change; the first few calls get one, of whatever is left: safety rests on it."""
@@ -292,5 +303,5 @@ class Site:
     def finish(self) -> None:
         """Settle the count and the sample once the script is over."""
         self.tally.settle()
-        self.sample.settle(self.target)
+        self.sample.settle(self.target() if self.target is not None else None)
         self.marks.settle()

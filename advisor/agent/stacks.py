@@ -35,12 +35,18 @@ class Pipes:
     """
 
     def __init__(self, writers: int) -> None:
-        """In the stage, before it forks; `writers` is how many processes will run tasks."""
-        pairs = [os.pipe() for _ in range(min(writers, _MOST_WRITERS))]
+        """In the stage, before it forks; `writers` is how many processes will run tasks.
+
+        Where the script has left no room for so many descriptors, some processes do without.
+        """
+        self.tickets, write = os.pipe()  # whoever reads number n from it has pipe n for itself
+        pairs: list[tuple[int, int]] = []
+        with contextlib.suppress(OSError):
+            for _ in range(min(writers, _MOST_WRITERS)):
+                pairs.append(os.pipe())  # noqa: PERF401  # what comes before an error is to be kept
         for fd in (end for pair in pairs for end in pair):
             os.set_blocking(fd, False)  # neither side ever waits for the other
         self.readers = [reader for reader, _ in pairs]
-        self.tickets, write = os.pipe()  # whoever reads number n from it has pipe n for itself
         os.write(write, bytes(range(len(pairs))))
         os.close(write)
         self.writers = [writer for _, writer in pairs]

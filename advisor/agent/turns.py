@@ -90,7 +90,8 @@ class Turns(Site):
         items = [_value(frame, name) for name in self.plan["items"]]
         item = items[0] if len(items) == 1 else tuple(items) if items else None
         turn = self.turn_in(frame)
-        named = zip((*self.plan["items"], *turn.fixed), (*items, *turn.fixed.values()), strict=True)
+        fixed = turn.fixed
+        named = zip((*self.plan["items"], *fixed), (*items, *fixed.values()), strict=True)
         seen = {f"{VARIABLE}{name}": value for name, value in named}
         task, witness, written = self.before(index, turn, (item,), {}, (turn.__wrapped__, (), seen))
         opened = _Open(frame, task, witness, written)
@@ -106,7 +107,7 @@ class Turns(Site):
         if self.function is None:
             self.function = self.make(frame.f_globals)
         fixed = {name: _value(frame, name) for name in self.plan["fixed"]}
-        if self.turn is None or any(self.turn.fixed[name] is not value for name, value in fixed.items()):
+        if self.turn is None or not self.turn.has(fixed):
             starts = {name: start_of(kind, _value(frame, name)) for name, kind in self.plan["accumulators"]}
             for name, kind in self.plan["accumulators"]:
                 if kind != "value" and not is_container(_value(frame, name)):  # a hash is fed in order

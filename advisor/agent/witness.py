@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 import types
 import weakref
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .digest import ATOMS
+from .holding import Strong, Way, hold, is_gone, is_same, lasting, leads_to, weigh
 from .openfiles import shared_writable_files
 from .reach import reachable
 from .snapshot import RANDOM, Change, Snapshot
@@ -18,10 +18,10 @@ from .snapshot import RANDOM, Change, Snapshot
 if TYPE_CHECKING:
     from .effects import Effects
     from .recorder import Allowance
-    from .values import Arguments, Function, Keywords, Value
+    from .values import Arguments, Function, Keywords
 
-Look = tuple[str, Callable[[], object], object, Snapshot]
-"""A thing that is watched: its name, how to read it, the object it belongs to, and how it was."""
+Look = tuple[str, Callable[[], object], Way | None, Snapshot]
+"""A thing that is watched: its name, how to read it, what it is where calls are given it, and how it was."""
 
 _GLOBAL = "global "
 VARIABLE = "variable "  # begins the name of what a turn of a loop is given
@@ -58,7 +58,8 @@ class Witness:
         self.looking = looking
         self.databases = effects.databases
         things, self.names = reachable(function, is_own)
-        self.watched = [(name, _always(value), value) for name, value in _given(function, args, kwargs)]
+        given = [(name, hold(value)) for name, value in _given(function, args, kwargs)]
+        self.watched: list[tuple[str, Callable[[], object], Way | None]] = [(name, way, way) for name, way in given]
         self.watched += [(name, read, None) for name, read in things]
         self.before = self.look()
         self.open_files = effects.open_files
@@ -75,7 +76,7 @@ class Witness:
         self.looking.spend(time.thread_time() - began)
         return looks
 
-    def changes(self) -> Iterator[tuple[Change, object | None]]:
+    def changes(self) -> Iterator[tuple[Change, Way | None]]:
         """Each thing that differs now, with the object it belongs to: None where all calls share it by nature."""
         return changed(self.before)
 
@@ -102,9 +103,11 @@ class Witness:
         return sorted(moved) + shared_writable_files()
 
 
-def changed(looks: list[Look]) -> Iterator[tuple[Change, object | None]]:
-    """Each thing that differs now from what it was at a look, with the object it belongs to."""
+def changed(looks: list[Look]) -> Iterator[tuple[Change, Way | None]]:
+    """Each thing that differs now from what it was at a look, with the object it belongs to, if that is there still."""
     for name, read, owner, snapshot in looks:
+        if owner is not None and is_gone(owner):
+            continue
         found: list[Change] = []
         with contextlib.suppress(Exception):  # as above
             found.extend(snapshot.changes(read(), name))
@@ -121,20 +124,18 @@ def _given(function: Function, args: Arguments, kwargs: Keywords) -> Iterator[tu
         yield (name if name.startswith(VARIABLE) else f"argument {name!r}"), value
 
 
-def _always(value: Value) -> Callable[[], Value]:
-    return lambda: value
+def _recalled(value: object) -> tuple[Way, int] | None:
+    """A way by which a result is recognised, and how many bytes of the script's it keeps alive until others come.
 
-
-def _hold(value: object) -> Callable[[], object] | None:
-    """A way to `value` that does not keep much of the script's memory alive; None where there is none."""
-    try:
-        return weakref.ref(value)
-    except TypeError:
-        pass
-    try:
-        return _always(value) if sys.getsizeof(value) <= _HELD_BYTES else None
-    except Exception:  # a __sizeof__ of the user's
+    None where there is none that nobody would notice.
+    """
+    if type(value) not in ATOMS:
+        with contextlib.suppress(TypeError):
+            return weakref.ref(value), 0
+    size = weigh(value)
+    if size is None:
         return None
+    return (Strong(value, size), size) if size <= _HELD_BYTES else (lasting(value), _HELD_BYTES)
 
 
 class RecentResults:
@@ -166,9 +167,9 @@ class RecentResults:
             given = {id(value) for value in _one_level(args, kwargs)}
             made = [value for value in made if id(value) not in given]
         for value in made[:_LOOKED_INTO]:
-            way = _hold(value)
+            way = _recalled(value)
             if way is not None:
-                self.keep(id(value), way, 0 if type(way) is weakref.ref else sys.getsizeof(value))
+                self.keep(id(value), *way)
 
     def keep(self, key: int, way: Callable[[], object], size: int) -> None:
         """One more; the oldest go where there are too many, or too much memory is kept alive for them."""
@@ -205,10 +206,10 @@ class Marks:
         self.connections: set[str] = set()
         self.connections_seen = False
         self.results = RecentResults()
-        self.touched: dict[str, list[tuple[object, Change]]] = {}
+        self.touched: dict[str, list[tuple[Way | None, Change]]] = {}
         self.between: dict[str, int] = {}
         self.looks: list[Look] = []
-        self.met: dict[str, list[Callable[[], object]]] = {}
+        self.met: dict[str, list[Way]] = {}
 
     def given(self, function: Function, args: Arguments, kwargs: Keywords) -> None:
         """A call is about to run with these."""
@@ -221,11 +222,10 @@ class Marks:
     def meet(self, name: str, value: object) -> None:
         """Note where one and the same object comes more than once."""
         met = self.met.setdefault(name, [])
-        if any(held() is value for held in met):
+        if any(leads_to(held, value) for held in met):
             self.revisited.add(name)
         elif len(met) < _MET:
-            held = _hold(value)
-            met += [held] if held is not None else []
+            met.append(hold(value, _HELD_BYTES))
 
     def begin(self, witness: Witness) -> None:
         """A watched call is about to run: what changed since the last one ended, others changed."""
@@ -233,12 +233,12 @@ class Marks:
         if not self.connections_seen:  # what a first call opens, the first of each worker would open as well
             self.connections_seen = True
             self.connections.update(witness.connections())
-        owners = {id(owner) for _, _, owner, _ in witness.before if owner is not None}
+        owners = {id(owner()) for _, _, owner, _ in witness.before if owner is not None}
         for change, owner in changed(self.looks):
             attribute = change.path.partition(".")[2].partition(".")[0]
             read = not attribute or attribute in witness.names
             if read and change.kind == "changed" and not change.path.startswith(RANDOM):
-                same = owner is None or id(owner) in owners
+                same = owner is None or id(owner()) in owners
                 self.between[change.name] = self.between.get(change.name, 0) + same
 
     def judge(self, witness: Witness) -> None:
@@ -258,9 +258,10 @@ class Marks:
         self.met.clear()
         self.looks = []
 
-    def sort_out(self, path: str, owners: list[object], changes: list[Change]) -> None:
+    def sort_out(self, path: str, owners: list[Way | None], changes: list[Change]) -> None:
         """What the changes at one place come to."""
-        one = all(owner is owners[0] for owner in owners)
+        first = owners[0]
+        one = all(owner is first or (owner and first and is_same(owner, first)) for owner in owners)
         again = any(path == root or path.startswith((f"{root}.", f"{root}[")) for root in self.revisited)
         if not one and not again:
             self.own.add(path)

@@ -81,10 +81,11 @@ def _is_most_of(call: Found, loop: Found, summed: Tally, share: float = WRAPPED_
 
 
 def _is_part(call: Site, loop: Site) -> bool:
-    """True for a call that is no task by itself: it uses up a generator, or is a pause in a turn that gives results."""
+    """True for a call that is no task by itself: it uses up, or needs, what the turn makes for it; or it is a pause."""
     if call.recorded is None or loop.recorded is None or loop.recorded.outline is None:
         return False
-    return call.recorded.draws or (is_pause(call.recorded) and bool(loop.recorded.outline.outs))
+    missing = call.recorded.draws or (call.recorded.gone and not loop.recorded.gone)
+    return missing or (is_pause(call.recorded) and bool(loop.recorded.outline.outs))
 
 
 def _is_enough(call: Site) -> bool:

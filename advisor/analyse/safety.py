@@ -78,6 +78,8 @@ def _outside(recorded: RecordedSite, ledger: Ledger, replay: Replay) -> tuple[st
     effects = () if replay == "all" else _effects(recorded.effects) + _unseen_traffic(recorded, ledger)
     if recorded.draws:
         effects += ("it is given a generator, which it uses up: there is nothing left to run it again with",)
+    if recorded.gone:
+        effects += ("the script lets go of what it is given, or is a method of: nothing is left to run it again with",)
     if replay == "none" and recorded.safe_requests:
         effects += (f"it sends requests ({recorded.safe_requests} times), and --replay-effects=none was given",)
     return effects

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -50,3 +52,119 @@ def test_script_finds_its_own_modules_though_ours_has_imported_others_of_their_n
     with staged(tmp_path, source + "print('found')") as stage:
         assert stage.recording.staged, stage.recording.unstaged_why
     assert stage.output() == "found\n"
+
+
+LET_GO = {
+    "a file, flushed by that": """
+        def emit(file, x):
+            file.write(f"{x}\\n")
+
+        def main():
+            file = open("out.txt", "w")
+            for x in range(20):
+                emit(file, x)  # hot
+
+        main()
+        print(len(open("out.txt").read().splitlines()))
+        """,
+    "a file of a loop, flushed by that": """
+        def main():
+            file = open("out.txt", "w")
+            for x in range(20):  # turns
+                file.write(f"{x}\\n")
+
+        main()
+        print(len(open("out.txt").read().splitlines()))
+        """,
+    "results with a file in them": """
+        def make(x):
+            return [open(f"{x}.txt", "w"), x]
+
+        for x in range(20):
+            made = make(x)  # hot
+            made[0].write("text")
+        del made
+        print(sum(len(open(f"{x}.txt").read()) for x in range(20)))
+        """,
+    "objects with a finalizer": """
+        class Job:
+            def __init__(self, x):
+                self.x, self.key = x, lambda: x
+
+            def run(self):
+                return self.x
+
+            def __del__(self):
+                print("gone", self.x)
+
+        for x in range(20):
+            Job(x).run()  # hot
+        print("end")
+        """,
+    "objects that are watched": """
+        import weakref
+
+        class Page:
+            pass
+
+        def read(page, key):
+            return key()
+
+        alive = weakref.WeakSet()
+        for x in range(20):
+            page = Page()
+            alive.add(page)
+            read(page, lambda: x)  # hot
+        del page
+        print(len(alive))
+        """,
+    "more files than may be open": """
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+
+        def head(file):
+            return len(file.read(1))
+
+        for x in range(200):
+            print(head(open(__file__)), end="")  # hot
+        """,
+    "locked connections": """
+        import gc
+        import sqlite3
+
+        class Connection(sqlite3.Connection):
+            pass
+
+        def put(con, x):
+            con.execute("insert into t values (?)", (x,))
+
+        def fill():
+            con = sqlite3.connect("a.db", factory=Connection)
+            con.execute("create table t (x)")
+            for x in range(20):
+                put(con, x)  # hot
+
+        fill()
+        gc.collect()
+        con = sqlite3.connect("a.db", timeout=0.1)
+        con.execute("insert into t values (1)")
+        print(con.execute("select count(*) from t").fetchall())
+        """,
+}
+
+
+@pytest.mark.parametrize("what", LET_GO)
+def test_what_the_script_lets_go_is_gone_though_its_calls_are_recorded(what: str, tmp_path: Path):
+    plain, recorded = tmp_path / "plain", tmp_path / "recorded"
+    source = textwrap.dedent(LET_GO[what])
+    for folder in (plain, recorded):
+        folder.mkdir()
+    (plain / "script.py").write_text(source)
+    alone = subprocess.run([sys.executable, "script.py"], cwd=plain, check=True, capture_output=True, text=True)
+    source = f"import os\nos.chdir({str(recorded)!r})\n" + source
+    with staged(recorded, source) as stage:
+        assert stage.recording.staged, stage.recording.unstaged_why
+        assert all(site.calls for site in stage.recording.sites)
+        assert stage.recording.sites
+    assert (stage.output(), stage.exit_code) == (alone.stdout, 0)

@@ -66,6 +66,21 @@ def test_more_processes_than_pipes_leave_some_untold() -> None:
     pipes.close_writers()
 
 
+def test_where_descriptors_are_scarce_fewer_processes_have_a_pipe() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first_free = os.dup(0)
+    os.close(first_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first_free + 8, hard))
+    try:
+        pipes = stacks.Pipes(8)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    own = [pipes.own() for _ in range(8)]
+    assert len([fd for fd in own if fd is not None]) == len(pipes.writers) in range(1, 4)
+    pipes.close_readers()
+    pipes.close_writers()
+
+
 def test_a_descriptor_beyond_what_select_can_take_is_waited_for() -> None:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < 2000:

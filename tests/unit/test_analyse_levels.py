@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,20 +112,25 @@ def test_tiny_calls_leave_the_task_to_the_outer_loop_and_long_ones_do_not(calls:
     assert found["cell"].nested_in == (kept[0] if len(kept) > 1 else None)
 
 
-def test_a_call_that_uses_up_a_generator_leaves_the_task_to_its_loop(tmp_path: Path):
+@pytest.mark.parametrize(("field", "told"), [("draws", "generator"), ("gone", "lets go of what it is given")])
+def test_a_call_that_uses_up_or_misses_what_the_turn_makes_leaves_the_task_to_its_loop(
+    field: str, told: str, tmp_path: Path
+):
     text = "def main(data):\n    return [sum(x * k for k in range(9)) for x in data]  # loop\n"
     world = World(tmp_path, text)
     run = world.run((200, (world.frame("loop"),)))
-    draws = world.call("sum", "loop", calls=60, draws=True)
+    call = world.call("sum", "loop", calls=60, **{field: True})
     loop = next(loop for loop in hot_loops(run) if loop.items == ("x",))
     site = recorded(
         id="loop", file=world.file, line=2, end_line=2, column=loop.column, kind="loop", callee="(loop)",
         callee_file=None, callee_line=None, calls=60, outline=loop,
     )  # fmt: skip
-    assert list(world.sites(run, draws, site)) == ["loop"]
-    alone = world.sites(run, draws)["sum"]
+    assert list(world.sites(run, call, site)) == ["loop"]
+    alone = world.sites(run, call)["sum"]
     assert alone.safety.status == "withheld"
-    assert "generator" in alone.safety.reasons[0]
+    assert told in alone.safety.reasons[0]
+    if field == "gone":
+        assert list(world.sites(run, call, replace(site, gone=True))) == ["sum"]
 
 
 PAUSED = """
