@@ -31,6 +31,7 @@ Way = Callable[[], Any]
 
 UNKNOWN_BYTES = 4_000_000  # stands for what has more parts than are looked at
 _MOST_PARTS = 400
+_OBJECT_BYTES, _ITEM_BYTES = 100, 16  # about what one takes, and a small number in a container
 _LEVELS = 3  # in which references back are looked for
 _FILE_BYTES = 16_000_000  # stands for an open file: a few are kept, and no more
 _FREE = (types.ModuleType, type, property, staticmethod, classmethod, weakref.ref)  # alive anyhow, or keep nothing so
@@ -206,14 +207,19 @@ def _weighed(value: Value) -> int | None:
         if kind in ATOMS:
             total += len(each) if kind is str or kind is bytes else 0
             continue
-        if issubclass(kind, _FREE) or kind in _LOCKS or kind.__module__ in _ALIVE_MODULES or id(each) in seen:
+        if id(each) in seen:
             continue
         if len(seen) >= _MOST_PARTS:
             return UNKNOWN_BYTES
+        if kind in _SEQUENCES:  # most of what calls are given or give back
+            seen[id(each)] = each
+            total += _OBJECT_BYTES + _ITEM_BYTES * len(each)
+            todo.extend(part for part in _first(each) if type(part) is not int and type(part) is not float)
+            continue
+        if issubclass(kind, _FREE) or kind in _LOCKS or kind.__module__ in _ALIVE_MODULES:
+            continue
         seen[id(each)] = each
         total += _own_bytes(kind, each)
-        if kind in _SEQUENCES and ATOMS.issuperset(map(type, each)):
-            continue
         if kind in _READERS and not each.writable():
             total += _FILE_BYTES
             continue
@@ -229,16 +235,14 @@ def _weighed(value: Value) -> int | None:
 def _own_bytes(kind: type, value: Value) -> int:
     """Of the object alone; of one of the user's class, which may say what it likes, what is usual."""
     if kind.__module__.partition(".")[0] not in _DATA_MODULES:
-        return 100
+        return _OBJECT_BYTES
     return max(sys.getsizeof(value), int(getattr(value, "nbytes", 0) or 0))
 
 
 def _parts(kind: type, value: Value) -> list[Any] | None:
     """What `value` refers to, at most some hundreds; None where it is more than that."""
     found: list[Any] | None
-    if kind in _SEQUENCES:
-        found = _first(value)
-    elif issubclass(kind, dict):
+    if issubclass(kind, dict):
         found = [part for item in _first(dict.items(value)) for part in item] + (_attributes(kind, value) or [])
     elif kind is types.FunctionType:
         found = [*(value.__defaults__ or ()), value.__kwdefaults__, value.__dict__, *_enclosed(value)]

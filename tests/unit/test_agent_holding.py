@@ -38,6 +38,14 @@ from advisor.agent.witness import RecentResults
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """What a test leaves open ends with it: later on the warning of it is an error."""
+    yield
+    sweep()
+    gc.collect()
+
+
 class Plain:
     """An object of attributes, one of which cannot be pickled."""
 
