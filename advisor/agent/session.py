@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import pools
 from .counts import Counts
 from .effects import Effects
+from .ending import wait_for_threads
 from .instrument import Instrumenter
 from .joblibs import Joblib
 from .offspring import Offspring
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from .site import Site
     from .values import Value
 
-_POLL_S = 0.001
 _LIBRARY_FOLDERS = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
@@ -61,7 +60,7 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
         bootstrap.run_target(config, instrumenter.compile)
     except BaseException as raised:  # raised again below, after the trials
         error = raised
-    _wait_for_threads()
+    wait_for_threads()
     counts.stop()
     offspring.gather()
     recorder.stop()
@@ -111,25 +110,6 @@ def _in_forked_child(recorder: Recorder, channel: Channel, offspring: Offspring)
     elif recorder.effects.mode == "relay":  # a child's child
         offspring.in_forked_child()
     channel.close()
-
-
-def _wait_for_threads() -> None:
-    """Wait as the interpreter would at exit, without its exit hooks: they would close every thread pool for good."""
-    main = threading.main_thread()
-    while any(_is_busy(thread) for thread in threading.enumerate() if thread is not main and not thread.daemon):
-        time.sleep(_POLL_S)
-
-
-def _is_busy(thread: threading.Thread) -> bool:
-    """False for an idle thread of an executor nobody shut down: it waits for work that will not come."""
-    if type(thread).__name__ == "_ExecutorManagerThread":  # of processes, concurrent.futures' or loky's
-        return thread.is_alive() and bool(getattr(thread, "pending_work_items", None))
-    executors = sys.modules.get("concurrent.futures.thread")
-    queue = getattr(executors, "_threads_queues", {}).get(thread)
-    if queue is None:
-        return thread.is_alive()
-    frame = sys._current_frames().get(thread.ident or 0)
-    return not queue.empty() or (frame is not None and frame.f_code.co_name != "_worker")
 
 
 def _recording(recorder: Recorder, counts: Counts, wall_s: float) -> dict[str, Any]:

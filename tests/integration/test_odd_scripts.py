@@ -8,7 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from staging import THREADS, staged
+from staging import MIXES, THREADS, staged
 
 WORK = """
 def work(n):
@@ -52,6 +52,36 @@ def test_script_finds_its_own_modules_though_ours_has_imported_others_of_their_n
     with staged(tmp_path, source + "print('found')") as stage:
         assert stage.recording.staged, stage.recording.unstaged_why
     assert stage.output() == "found\n"
+
+
+WAITS_FOR_MAIN = {
+    "asks whether it lives": """
+        def watch():
+            while threading.main_thread().is_alive():
+                time.sleep(0.01)
+            print("main has ended")
+        """,
+    "joins it": """
+        def watch():
+            threading.main_thread().join()
+            print("main has ended")
+        """,
+}
+
+
+@pytest.mark.parametrize("how", WAITS_FOR_MAIN)
+def test_a_thread_that_waits_for_the_main_thread_to_end_does_not_wait_for_the_trials(how: str, tmp_path: Path):
+    start = (
+        "import threading, time\n" + textwrap.dedent(WAITS_FOR_MAIN[how]) + "threading.Thread(target=watch).start()\n"
+    )
+    exits = "import atexit\natexit.register(lambda: print('exit', threading.main_thread().is_alive()))\n"
+    with staged(tmp_path, WORK + start + exits + CALLS) as stage:
+        assert stage.recording.staged, stage.recording.unstaged_why
+        for mix in MIXES:
+            trial = stage.run("work", mix)
+            assert (trial.outcome, trial.error, trial.mismatches) == ("ok", None, 0)
+    assert stage.exit_code == 0
+    assert stage.output().splitlines()[1:] == ["main has ended", "exit False"]
 
 
 LET_GO = {
