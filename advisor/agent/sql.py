@@ -5,6 +5,7 @@ A connection of one thread tells by SQLite's own trace callback, which leaves no
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.machinery
 import re
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from .sharedsql import SharedConnections
 
 if TYPE_CHECKING:
-    from .values import Arguments, Keywords, Value
+    from .values import Arguments, Function, Keywords, Value
 
 _READS = frozenset(
     {"SELECT", "EXPLAIN", "VALUES", "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "DETACH"}
@@ -122,7 +123,6 @@ class Databases:
         """Find `sqlite3` as ever, and look at it once it has been imported."""
         if name != "sqlite3":
             return None
-        sys.meta_path.remove(self)
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is None or spec.loader is None:
             return None
@@ -130,6 +130,8 @@ class Databases:
 
         def exec_module(module: ModuleType) -> None:
             execute(module)
+            with contextlib.suppress(ValueError):  # stays until then: a spec may be asked for and not used
+                sys.meta_path.remove(self)
             self.watch(module)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
@@ -140,7 +142,6 @@ class Databases:
         plain = module.connect
         shared = SharedConnections(module, lambda database: Statements(database, self.effect))
 
-        @functools.wraps(plain)
         def connect(*args: Value, **kwargs: Value) -> Value:
             if not (args[_SAME_THREAD] if len(args) > _SAME_THREAD else kwargs.get("check_same_thread", True)):
                 if len(args) > _FACTORY:
@@ -154,7 +155,7 @@ class Databases:
             self.places[id(connection)] = _database(args, kwargs)
             return connection
 
-        module.connect = module.dbapi2.connect = connect
+        module.connect = module.dbapi2.connect = _Builtin(plain, connect)
 
     def is_on_disk(self, value: Value) -> bool:
         """True for a connection to a database in a file, or a cursor of one: it must not be carried over a fork.
@@ -167,6 +168,21 @@ class Databases:
         connection = value.connection if isinstance(value, module.Cursor) else value
         place = self.places.get(id(connection))
         return place not in _IN_MEMORY and not (isinstance(place, str) and _MEMORY_URI.match(place))
+
+
+class _Builtin:
+    """Stands in for a function written in C: as an attribute of a class it is not bound to the object."""
+
+    def __init__(self, plain: Function, function: Function) -> None:
+        functools.update_wrapper(self, plain)
+        self._function = function
+
+    def __call__(self, *args: Value, **kwargs: Value) -> Value:
+        """Call what stands in."""
+        return self._function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)  # type: ignore[attr-defined]  # by `update_wrapper`
 
 
 def _database(args: Arguments, kwargs: Keywords) -> object:

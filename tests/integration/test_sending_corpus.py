@@ -51,8 +51,9 @@ STUCK = {
         """
         def step(rows):
             return 1
-        for i in range(6):
-            step(n for n in range(i))  # hot
+        many = [(n for n in range(i)) for i in range(6)]
+        for rows in many:
+            step(rows)  # hot
         """,
         "argument 1: TypeError: cannot pickle 'generator' object",
     ),

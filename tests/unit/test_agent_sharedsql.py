@@ -151,6 +151,36 @@ def test_connections_to_files_are_told_from_others(tmp_path: object) -> None:
     memory.close()
 
 
+AS_A_BUILTIN = """
+import importlib.util, sys
+from advisor.agent.sql import Databases
+
+told = []
+Databases(lambda _kind, detail: told.append(detail)).install()
+importlib.util.find_spec("sqlite3")  # asked for, not imported
+import sqlite3
+
+
+class Store:
+    connect = sqlite3.connect
+
+
+con = Store().connect(sys.argv[1])
+con.execute("create table t (x)")
+con.close()
+print(sqlite3.connect, sqlite3.connect.__name__, len(told), any("Databases" in repr(each) for each in sys.meta_path))
+"""
+
+
+def test_what_stands_in_for_connect_is_bound_to_no_object_and_watches_though_the_module_was_only_looked_for(
+    tmp_path: object,
+) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", AS_A_BUILTIN, f"{tmp_path}/db"], check=True, capture_output=True, text=True
+    )
+    assert ran.stdout == "<built-in function connect> connect 1 False\n"
+
+
 SHARED = """
 import sqlite3, sys, threading
 from advisor.agent.sql import Databases
