@@ -50,6 +50,13 @@ _DATA_MODULES = frozenset(
         "types", "uuid", "xml", "zlib", "zoneinfo",
     }
 )  # fmt: skip
+# Of those, objects of these may be of any size, and do not say so, or not soon.
+_HEAVY_MODULES = frozenset(
+    {
+        "PIL", "_elementtree", "cv2", "lxml", "pandas", "polars", "pyarrow", "scipy", "shapely", "sklearn",
+        "tokenizers", "torch", "xml",
+    }
+)  # fmt: skip
 _CONTAINER_MODULES = ("_csv", "_queue", "builtins", "itertools", "types")  # iterators draw from what may be a file
 _ALIVE_MODULES = ("logging",)  # loggers are the interpreter's
 _NOT_DATA = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.FrameType, types.TracebackType)
@@ -234,8 +241,9 @@ def _weighed(value: Value) -> int | None:
 
 def _own_bytes(kind: type, value: Value) -> int:
     """Of the object alone; of one of the user's class, which may say what it likes, what is usual."""
-    if kind.__module__.partition(".")[0] not in _DATA_MODULES:
-        return _OBJECT_BYTES
+    package = kind.__module__.partition(".")[0]
+    if package in _HEAVY_MODULES or package not in _DATA_MODULES:
+        return UNKNOWN_BYTES if package in _HEAVY_MODULES else _OBJECT_BYTES
     return max(sys.getsizeof(value), int(getattr(value, "nbytes", 0) or 0))
 
 

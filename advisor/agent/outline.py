@@ -8,10 +8,11 @@ import collections
 import itertools
 import sys
 import types
+import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from .holding import hold, is_gone, leads_to
+from .holding import hold, is_gone, leads_to, size_of
 
 if TYPE_CHECKING:
     from .values import Function, Value
@@ -104,6 +105,7 @@ class Turn:
         self.ways = {name: hold(value) for name, value in fixed.items()}
         self.sent = tuple(sent)
         self.starts = starts
+        self.size = sum(map(size_of, self.ways.values()))  # bytes it keeps alive, about
         self.key = next(_numbers)
         self.given: dict[str, Any] | None = None
         _known[self.key] = self
@@ -132,7 +134,8 @@ class Turn:
         return _again, (self.key, {name: fixed[name] for name in self.sent if name in fixed})
 
 
-_known: dict[int, Turn] = {}
+# Those that tasks are kept of: a loop inside another has others for each turn of that.
+_known: weakref.WeakValueDictionary[int, Turn] = weakref.WeakValueDictionary()
 
 
 def _again(key: int, sent: dict[str, Any]) -> Turn:

@@ -39,7 +39,7 @@ class GoneError(Exception):
 class Task:
     """One recorded call: everything a replay needs."""
 
-    __slots__ = ("args", "data", "digest", "function", "index", "live", "size", "traced_s")
+    __slots__ = ("args", "data", "digest", "function", "index", "live", "size", "traced_s", "turn")
 
     def __init__(self, index: int, function: Way) -> None:
         """`function` leads to what was called."""
@@ -48,7 +48,8 @@ class Task:
         self.data: bytes | None = None
         self.args: Arguments = ()
         self.live: tuple[list[Way], dict[str, Way]] | None = None
-        self.size = 0  # bytes it keeps alive, about
+        self.size = 0  # bytes it keeps alive, about, besides those of its turn
+        self.turn: Turn | None = None
         self.digest = ""
         self.traced_s: float | None = None
 
@@ -82,6 +83,7 @@ class Sample:
     def __init__(self) -> None:
         self.tasks: list[Task] = []
         self.bytes = 0
+        self.turns: collections.Counter[Turn] = collections.Counter()  # how many tasks keep each alive
         self.early: list[Task] = []
         self.offered = 0
         self.gone = False  # there were calls, and nothing is left to run any of them with
@@ -104,16 +106,18 @@ class Sample:
     def capture(self, index: int, function: Function, args: Arguments, kwargs: Keywords, limit_s: float) -> Task | None:
         """The call as a task; None where its arguments are too much to keep."""
         task = Task(index, self.way_to(function, limit_s))
+        task.turn = function if type(function) is Turn else None
         if is_immutable(args, kwargs):
             task.args = args
-            task.size = sum(len(arg) for arg in args if type(arg) in (str, bytes))
-            self.argument_bytes.append(task.size)
+            size = sum(len(arg) for arg in args if type(arg) in (str, bytes))
+            self.argument_bytes.append(size)
+            task.size += size
             return task
         began = time.thread_time()
         try:
             task.data = pickled((args, kwargs), SITE_BYTES, limit_s)
-            task.size = len(task.data)
-            self.argument_bytes.append(task.size)
+            self.argument_bytes.append(len(task.data))
+            task.size += len(task.data)
         except TooMuchError:
             return None
         except Exception as error:  # whatever a __reduce__ of the user's raises
@@ -124,7 +128,7 @@ class Sample:
                 {name: self.way_to(arg, limit_s) for name, arg in kwargs.items()},
             )
             task.live = ways
-            task.size = sum(size_of(way) for way in (*ways[0], *ways[1].values()) if id(way) not in before)
+            task.size += sum(size_of(way) for way in (*ways[0], *ways[1].values()) if id(way) not in before)
         self.pickle_s.append(time.thread_time() - began)
         return task
 
@@ -161,17 +165,35 @@ class Sample:
         if slot >= len(tasks):  # another thread may have dropped some meanwhile
             tasks.append(task)
         else:
-            self.bytes -= tasks[slot].size
-            tasks[slot] = task
+            replaced, tasks[slot] = tasks[slot], task
+            self.uncount(replaced)
         self.bytes += task.size
         while self.bytes > SITE_BYTES and len(tasks) > 1:
-            self.bytes -= tasks.pop(int(self.random.random() * len(tasks))).size
+            self.uncount(tasks.pop(int(self.random.random() * len(tasks))))
+        if task.turn is not None:
+            self.turns[task.turn] += 1
+            while len(self.turns) > 1 and sum(turn.size for turn in self.turns) > SITE_BYTES:
+                self.lose(next(turn for turn in self.turns if turn is not task.turn))
+
+    def lose(self, turn: Turn) -> None:
+        """Forget all tasks that are turns of one run of a loop, with what those are given."""
+        self.bytes -= sum(task.size for task in self.tasks if task.turn is turn)
+        self.tasks[:] = [task for task in self.tasks if task.turn is not turn]
+        self.turns.pop(turn, None)  # another thread may have been faster
+
+    def uncount(self, task: Task) -> None:
+        """`task` is kept no more."""
+        self.bytes -= task.size
+        if task.turn is not None:
+            self.turns[task.turn] -= 1
+            if self.turns[task.turn] <= 0:
+                self.turns.pop(task.turn, None)
 
     def drop(self, task: Task) -> None:
         """Forget `task`: a call that raised is not run again."""
         if task in self.tasks:
             self.tasks.remove(task)
-            self.bytes -= task.size
+            self.uncount(task)
 
     def unevenness(self) -> float | None:
         """Relative standard deviation of the calls' traced seconds; None where they ran in another process."""
@@ -201,6 +223,7 @@ class Sample:
     def restart(self, offered: int) -> None:
         """Sample sparsely from here on: the calls so far count as `offered`, and are kept aside."""
         self.early, self.tasks = self.tasks, self.tasks[:1]
+        self.turns = collections.Counter(task.turn for task in self.tasks if task.turn is not None)
         self.bytes = sum(task.size for task in self.tasks)
         self.offered = offered
 

@@ -91,6 +91,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("first", range(0, len(ODD), 4))
+@pytest.mark.realtime
 def test_a_script_that_behaves_oddly_passes_where_nothing_changed(checks: Checks, tmp_path: Path, first: int):
     names = [f"{name}.py" for name in list(ODD)[first : first + 4]]
     files = {f"{name}.py": text for name, text in ODD.items()} | {"data.txt": "data"}
@@ -100,6 +101,7 @@ def test_a_script_that_behaves_oddly_passes_where_nothing_changed(checks: Checks
     assert done.code == 0
 
 
+@pytest.mark.realtime
 def test_a_script_that_takes_another_time_each_run_is_never_called_different(checks: Checks, tmp_path: Path):
     files = {"bimodal.py": BIMODAL, "dice.py": DICE}
     repository = changed(tmp_path / "repo", files, {"other.txt": ""})
@@ -111,6 +113,7 @@ def test_a_script_that_takes_another_time_each_run_is_never_called_different(che
 # --- what is said
 
 
+@pytest.mark.realtime
 def test_everybody_who_reads_a_check_is_served(checks: Checks, tmp_path: Path, repository: Path):
     slower = changed(tmp_path / "repo", {"script.py": FAST}, {"script.py": SLOWER})
     summary = tmp_path / "summary.md"
@@ -148,6 +151,7 @@ scripts = [
 """
 
 
+@pytest.mark.realtime
 def test_each_script_is_judged_by_its_own_limits(checks: Checks, tmp_path: Path):
     base = {"slower.py": FAST, "faster.py": SLOW, "pyproject.toml": LIMITS}
     repository = changed(tmp_path / "repo", base, {"slower.py": SLOW, "faster.py": FAST})
@@ -164,6 +168,7 @@ def test_a_budget_that_is_too_short_is_inconclusive_and_says_what_would_do(check
     assert "--budget" in done.script("script.py")["reason"]
 
 
+@pytest.mark.realtime
 def test_more_memory_is_a_regression_though_it_is_as_fast(checks: Checks, tmp_path: Path):
     paced = "import time\ntime.sleep(0.1)\n"
     repository = changed(tmp_path / "repo", {"script.py": paced}, {"script.py": paced + "data = b'x' * 30_000_000\n"})
@@ -198,6 +203,7 @@ BROKEN = {  # base, head, what is said
 }
 
 
+@pytest.mark.realtime
 def test_what_is_broken_is_told_with_its_exception_and_is_no_regression(checks: Checks, tmp_path: Path):
     endless = "[[tool.advise.check.scripts]]\npath = 'endless.py'\ntimeout = 4\n"
     base, head = ({name: texts[arm] for name, texts in BROKEN.items()} for arm in (0, 1))
@@ -261,6 +267,7 @@ def all_slower(checks: Checks, where: Repository | Path, *arguments: str, **vari
     assert done.code == 3
 
 
+@pytest.mark.realtime
 def test_each_arm_imports_its_own_modules_wherever_they_are_on_the_path(
     checks: Checks, tmp_path: Path, environment: dict[str, str]
 ):
@@ -289,6 +296,7 @@ def test_a_project_installed_in_editable_mode_is_the_arms_own(checks: Checks, tm
     all_slower(checks, repository, "--python", "../venv/bin/python", "script.py")
 
 
+@pytest.mark.realtime
 def test_names_with_spaces_and_unicode_in_a_subfolder_with_data_arguments_and_input(checks: Checks, tmp_path: Path):
     script = """
 import pathlib, sys, time
@@ -332,6 +340,7 @@ scripts = [{ path = "reads.py", stdin = "input.txt" }, { path = "script.py" }]
     assert done.code == 3
 
 
+@pytest.mark.realtime
 def test_uncommitted_changes_untracked_modules_and_submodules_are_measured(checks: Checks, tmp_path: Path):
     library = Repository.made(tmp_path / "library")
     library.commit(inner__py=FAST_MODULE)
@@ -347,6 +356,7 @@ def test_uncommitted_changes_untracked_modules_and_submodules_are_measured(check
     assert repository.state == before
 
 
+@pytest.mark.realtime
 def test_byte_code_that_only_head_has_does_not_count(checks: Checks, tmp_path: Path):
     large = "".join(f"def f{number}(a, b=1):\n    return [a, b, {number}]\n" for number in range(6000))
     files = {"script.py": "import large\n", "large.py": large}
@@ -399,6 +409,7 @@ def test_a_shallow_clone_says_how_to_fetch_the_rest(checks: Checks, tmp_path: Pa
     assert "fetch-depth: 0" in ended.err
 
 
+@pytest.mark.realtime
 def test_without_git_runs_can_be_kept_and_compared_with(checks: Checks, tmp_path: Path):
     folder = tmp_path / "no repository"
     folder.mkdir()
@@ -433,6 +444,7 @@ def test_without_git_runs_can_be_kept_and_compared_with(checks: Checks, tmp_path
 # --- again and again
 
 
+@pytest.mark.realtime
 def test_a_second_check_on_the_default_branch_still_looks_at_the_last_commit(checks: Checks, tmp_path: Path):
     """What the first one wrote, and what the script writes, is no change to be checked."""
     repository = changed(tmp_path / "repo", {"script.py": FAST}, {"script.py": SLOW + "open('out.txt', 'w')\n"})
@@ -452,6 +464,7 @@ def test_a_second_check_on_the_default_branch_still_looks_at_the_last_commit(che
     assert "script.py" in (checks.out / "history.html").read_text()
 
 
+@pytest.mark.realtime
 def test_init_writes_what_a_check_reads(checks: Checks, tmp_path: Path):
     repository = changed(tmp_path / "repo", {"script.py": FAST, "pyproject.toml": "[project]\n"}, {"script.py": SLOW})
     assert checks.run("--init", "script.py", cwd=repository.path).code == 0
@@ -495,6 +508,7 @@ def test_a_check_ended_in_the_middle_leaves_nothing(checks: Checks, tmp_path: Pa
     assert repository.state == before
 
 
+@pytest.mark.realtime
 def test_a_base_that_runs_heads_code_is_not_measured(checks: Checks, tmp_path: Path) -> None:
     """By a path of its own making; no installed package tells of it."""
     source = f"import sys\nsys.path.insert(0, {str(tmp_path / 'repo' / 'lib')!r})\nimport work\nwork.work()\n"

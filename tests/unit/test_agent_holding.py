@@ -31,7 +31,8 @@ import pytest
 
 from advisor.agent import holding
 from advisor.agent.holding import hold, is_gone, is_same, sweep, weigh
-from advisor.agent.sample import GoneError, Sample, Task
+from advisor.agent.outline import Turn
+from advisor.agent.sample import SITE_BYTES, GoneError, Sample, Task
 from advisor.agent.witness import RecentResults
 
 # Scripts leave files open, and so do these.
@@ -320,3 +321,29 @@ def test_results_that_are_let_go_take_no_memory() -> None:
         results.add([[0] * 10 for _ in range(1_000)], (), {})
         sweep()
     assert len(holding._lasting) <= 2
+
+
+def test_turns_of_a_loop_inside_another_keep_no_more_of_what_they_are_given_than_a_site_may() -> None:
+    sample, made = Sample(), []
+    for index in range(40):
+        row = np.zeros(2_000_000)
+        made.append(weakref.ref(row))
+        turn = Turn(id, {"row": row}, (), {})
+        del row
+        for slot in range(3):
+            task = sample.capture(3 * index + slot, turn, (slot,), {}, 1.0)
+            assert task is not None
+            sample.keep(3 * index + slot, task)
+        del turn, task
+    assert sum(ref() is not None for ref in made) <= SITE_BYTES // 16_000_000 + 1
+    assert sum(task.is_alive() for task in sample.tasks) == len(sample.tasks) >= 8
+
+
+def test_however_large_what_all_turns_are_given_is_they_are_kept() -> None:
+    sample, row = Sample(), np.zeros(SITE_BYTES // 8 + 1)
+    turn = Turn(id, {"row": row}, (), {})
+    for slot in range(30):
+        task = sample.capture(slot, turn, (slot,), {}, 1.0)
+        assert task is not None
+        sample.keep(slot, task)
+    assert len(sample.tasks) == 30
