@@ -43,7 +43,10 @@ _SESSION_PRAGMAS = frozenset(
 )
 _WRITING_PRAGMAS = frozenset({"incremental_vacuum", "optimize", "wal_checkpoint"})
 _PRAGMA = re.compile(r"PRAGMA\s+(?:\w+\s*\.\s*)?(\w+)\s*([=(])?", re.IGNORECASE)
-_COMMENT = re.compile(r"--[^\n]*(\n|$)|/\*.*?(\*/|$)", re.DOTALL)
+_ASIDE = re.compile(  # texts, quoted names and comments: what looks like one inside another is none
+    r"""'[^']*(?:'|$)|"[^"]*(?:"|$)|`[^`]*(?:`|$)|\[[^\]]*(?:\]|$)|--[^\n]*(?:\n|$)|/\*.*?(?:\*/|$)""",
+    re.DOTALL,
+)
 _CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z]+")
 _PREVIEW_CHARS = 60
@@ -68,8 +71,8 @@ def reads_only(statement: str) -> bool:
 
 
 def _begins(statement: str) -> tuple[str, str]:
-    """The statement without its comments, and its first word."""
-    text = _COMMENT.sub(" ", statement).lstrip(" \t\r\n(;")
+    """The statement without comments, texts and quoted names, and its first word."""
+    text = _ASIDE.sub(" ", statement).lstrip(" \t\r\n(;")
     word = _WORD.match(text)
     return text, word.group().upper() if word else ""
 

@@ -89,6 +89,26 @@ def test_what_looks_at_its_callers_frame_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ("statement", "reads"),
     [
+        ("with a as (select '--x') insert into t select * from a", False),
+        ("with a as (select 'it''s /* x') delete from t", False),
+        ('with a as (select 1 as "--x") update t set x = 1', False),
+        ("with a as (select [--x] from u) replace into t select * from a", False),
+        ("with a as (select 'insert') select * from a", True),
+        ('with "update" as (select 1) select * from "update" -- delete', True),
+        ("-- it's\nselect 1", True),
+        ("/* it's */ delete from t", False),
+        ("select 1 -- it's", True),
+        ("pragma table_info('t')", True),
+        ("pragma user_version = 3", False),
+    ],
+)
+def test_what_a_statement_does_is_not_told_by_its_texts_names_and_comments(statement: str, reads: bool) -> None:
+    assert reads_only(statement) is reads
+
+
+@pytest.mark.parametrize(
+    ("statement", "reads"),
+    [
         ("insert into t values (x'" + "00" * 9000 + "')", False),
         ("select '" + "a" * 9000 + "'", True),
         ("/* " + "a" * 9000 + " */ delete from t", False),
