@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
+from .holding import sweep
 from .openfiles import OpenFiles
 from .sockets import Sockets
 from .sql import Databases
@@ -26,6 +27,7 @@ Mode = Literal["off", "note", "relay", "guard"]
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _HARMLESS_PATHS = ("/dev/null", "/dev/tty", "/dev/zero", "/dev/full")
 _BYTE_CODE = ("__pycache__", ".pyc.")  # a first import caches what it compiled; forked copies do not
+_COMES_BACK = ("open", "sqlite3.connect")  # to what may have been written before: it must be let go of by then
 _AUDITED = {
     "os.remove": "file-delete",
     "os.rmdir": "file-delete",
@@ -200,6 +202,8 @@ class Effects:
         """The audit hook: cheap for everything that is no side effect."""
         if self._mode == "off":
             return
+        if self._mode == "note" and event in _COMES_BACK:
+            sweep()
         if event == "open":
             self.opens(*args)
         elif event in _AUDITED and not (event == "os.kill" and _is_harmless_signal(*args)):

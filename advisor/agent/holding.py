@@ -19,7 +19,7 @@ import sys
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .digest import ATOMS
 
@@ -32,7 +32,7 @@ Way = Callable[[], Any]
 UNKNOWN_BYTES = 4_000_000  # stands for what has more parts than are looked at
 _MOST_PARTS = 400
 _OBJECT_BYTES, _ITEM_BYTES = 100, 16  # about what one takes, and a small number in a container
-_LEVELS = 3  # in which references back are looked for
+_SWEPT = 32  # objects looked at each time
 _FILE_BYTES = 16_000_000  # stands for an open file: a few are kept, and no more
 _FREE = (types.ModuleType, type, property, staticmethod, classmethod, weakref.ref)  # alive anyhow, or keep nothing so
 _READERS = (io.TextIOWrapper, io.BufferedReader, io.FileIO)
@@ -79,15 +79,20 @@ class Strong:
 class Lasting:
     """An object that no weak reference can be had of: kept until `sweep` finds that nobody else keeps it."""
 
-    __slots__ = ("of_its_own", "value")
+    __slots__ = ("of_its_own", "users", "value")
 
     def __init__(self, value: Value) -> None:
         self.value = value
+        self.users = 0
         self.of_its_own = _own_references(value)
 
     def __call__(self) -> Value:
         """The object."""
         return self.value
+
+    def is_ours_alone(self) -> bool:
+        """True where nobody else keeps it; to be asked where none of our frames does."""
+        return sys.getrefcount(self.value) - self.of_its_own <= 2  # noqa: PLR2004  # its own, and that of the call
 
 
 class Bound:
@@ -108,11 +113,12 @@ class Bound:
         owner = self.owner()
         if owner is None and self.snapshot is not None:
             owner = pickle.loads(self.snapshot)
+            self.owner = Strong(owner, 0)  # one for all calls, as it was
         if owner is None:
             return None
-        return (
-            getattr(owner, self.function) if isinstance(self.function, str) else types.MethodType(self.function, owner)
-        )
+        if isinstance(self.function, str):
+            return getattr(owner, self.function)
+        return types.MethodType(self.function, owner)
 
     @property
     def lasts(self) -> bool:
@@ -121,14 +127,10 @@ class Bound:
 
 
 def _own_references(value: Value) -> int:
-    """How often what `value` consists of refers back to it: a SQLite connection's cache of statements does."""
-    found, parts = 0, [value]
-    for _ in range(_LEVELS):
-        inside = [part for part in parts if not issubclass(type(part), _FREE)]
-        parts = [each for part in inside for each in gc.get_referents(part)[:_MOST_PARTS]][:_MOST_PARTS]
-        found += sum(part is value for part in parts)
-        parts = [part for part in parts if part is not value]
-    return found
+    """How often caches that `value` has for itself refer back to it: that of a SQLite connection's statements does."""
+    caches = [part for part in gc.get_referents(value)[:_MOST_PARTS] if type(part) is functools._lru_cache_wrapper]
+    around = [*caches, *map(vars, caches)]
+    return sum(each is value for part in around for each in gc.get_referents(part)[:_MOST_PARTS])
 
 
 _lasting: dict[int, Lasting] = {}
@@ -139,7 +141,7 @@ def hold(value: Value, most_bytes: int = sys.maxsize) -> Way:
     kind = type(value)
     if kind is types.MethodType:
         return Bound(value.__func__, hold(value.__self__, most_bytes))
-    if kind in _BOUND_BY_NAME and not isinstance(value.__self__, (types.ModuleType, type(None))):
+    if kind in _BOUND_BY_NAME and _is_found_by_name(value):
         return Bound(value.__name__, hold(value.__self__, most_bytes))
     size = weigh(value)
     if size is not None and size <= most_bytes:
@@ -153,17 +155,46 @@ def hold(value: Value, most_bytes: int = sys.maxsize) -> Way:
 def lasting(value: Value) -> Lasting:
     """A way to an object that no weak reference can be had of, the same one for the same object."""
     entry = _lasting.get(id(value))
-    if entry is None:
+    if entry is None or entry.value is not value:
         entry = _lasting[id(value)] = Lasting(value)
+    entry.users += 1
     return entry
 
 
+def release(entry: Lasting) -> None:
+    """Who asked for it needs it no more."""
+    entry.users -= 1
+    if not entry.users and entry.value is not None:
+        _lasting.pop(id(entry.value), None)
+        entry.value = None
+
+
 def sweep() -> None:
-    """Let go of what the script has let go. To be called where none of our frames refers to what is held."""
-    for key, entry in list(_lasting.items()) if _lasting else ():
-        if sys.getrefcount(entry.value) - entry.of_its_own <= 2:  # noqa: PLR2004  # the entry's, and this call's
+    """Let go of what the script has let go. To be called where none of our frames refers to what is held.
+
+    Looks at some each time, in turn: a script may keep thousands.
+    """
+    for _ in range(min(len(_lasting), _SWEPT)):
+        try:
+            key, entry = next(iter(_lasting.items()))
+            del _lasting[key]
+        except (StopIteration, RuntimeError, KeyError):  # another thread is at it
+            return
+        if entry.is_ours_alone():
             entry.value = None
-            _lasting.pop(key, None)
+        else:
+            _lasting[key] = entry
+
+
+def _is_found_by_name(method: Value) -> bool:
+    """True for a method of an object written in C; functions of modules and of some binding tools have others there."""
+    owner = method.__self__
+    if owner is None or issubclass(type(owner), types.ModuleType):
+        return False
+    try:
+        return bool(getattr(owner, method.__name__) == method)
+    except Exception:  # what an odd class of the user's raises
+        return False
 
 
 def is_gone(way: Way) -> bool:
@@ -194,18 +225,18 @@ def size_of(way: Way) -> int:
     return way.size if type(way) is Strong else size_of(way.owner) if type(way) is Bound else 0
 
 
-def weigh(value: Value) -> int | None:
+def weigh(value: Value, most_parts: int = _MOST_PARTS) -> int | None:
     """About how many bytes `value` takes with all that it refers to; None where keeping it could be noticed.
 
-    After the first hundreds of parts the rest is taken to be like them.
+    After `most_parts` the rest is taken to be like them, and it to be large.
     """
     try:
-        return _weighed(value)
+        return _weighed(value, most_parts)
     except Exception:  # whatever an odd class of the user's raises
         return None
 
 
-def _weighed(value: Value) -> int | None:
+def _weighed(value: Value, most_parts: int) -> int | None:
     todo, total = collections.deque([value]), 0
     seen: dict[int, Any] = {}  # kept alive meanwhile: else the next may have the same number
     while todo:
@@ -216,93 +247,125 @@ def _weighed(value: Value) -> int | None:
             continue
         if id(each) in seen:
             continue
-        if len(seen) >= _MOST_PARTS:
+        if len(seen) >= most_parts:
             return UNKNOWN_BYTES
-        if kind in _SEQUENCES:  # most of what calls are given or give back
-            seen[id(each)] = each
-            total += _OBJECT_BYTES + _ITEM_BYTES * len(each)
-            todo.extend(part for part in _first(each) if type(part) is not int and type(part) is not float)
-            continue
-        if issubclass(kind, _FREE) or kind in _LOCKS or kind.__module__ in _ALIVE_MODULES:
-            continue
         seen[id(each)] = each
-        total += _own_bytes(kind, each)
-        if kind in _READERS and not each.writable():
+        how = _how(kind)
+        if how.free:
+            continue
+        if how.never or _is_watched(each):
+            return None
+        if how.reads and not each.writable():
             total += _FILE_BYTES
             continue
-        if hasattr(kind, "__del__") or issubclass(kind, _NOT_DATA) or _is_watched(each):
+        if how.reads:
             return None
-        parts = _parts(kind, each)
-        if parts is None:
-            return None
-        todo.extend(parts)
+        total += _own_bytes(how, each)
+        todo.extend(part for part in _parts(how, each) if type(part) is not int and type(part) is not float)
     return total
 
 
-def _own_bytes(kind: type, value: Value) -> int:
-    """Of the object alone; of one of the user's class, which may say what it likes, what is usual."""
+class _How(NamedTuple):
+    """How objects of one type are looked at."""
+
+    free: bool = False  # alive anyhow, or keep nothing alive that could be missed
+    never: bool = False
+    reads: bool = False  # a file, which may be one that is only read
+    bytes: int | None = _OBJECT_BYTES  # None: as it says itself
+    parts: Callable[[Any], Iterable[Any]] | None = None
+    attributes: bool = False
+    slots: tuple[types.MemberDescriptorType, ...] = ()
+
+
+_known_types: dict[int, tuple[weakref.ref[type], _How]] = {}
+
+
+def _how(kind: type) -> _How:
+    """By the number of the type: one of the user's may have a hash of its own."""
+    known = _known_types.get(id(kind))
+    if known is None or known[0]() is not kind:
+        known = _known_types[id(kind)] = weakref.ref(kind), _look_at(kind)
+    return known[1]
+
+
+def _look_at(kind: type) -> _How:
     package = kind.__module__.partition(".")[0]
-    if package in _HEAVY_MODULES or package not in _DATA_MODULES:
-        return UNKNOWN_BYTES if package in _HEAVY_MODULES else _OBJECT_BYTES
-    return max(sys.getsizeof(value), int(getattr(value, "nbytes", 0) or 0))
+    if issubclass(kind, _FREE) or kind in _LOCKS or kind.__module__ in _ALIVE_MODULES:
+        return _How(free=True)
+    if kind in _READERS:
+        return _How(reads=True)
+    base = next(each for each in kind.__mro__ if _is_of_c(each))
+    base_package = base.__module__.partition(".")[0]
+    is_data = base in _WRAPPERS or base_package in _DATA_MODULES or base.__module__ in _CONTAINER_MODULES
+    if hasattr(kind, "__del__") or issubclass(kind, _NOT_DATA) or not is_data:
+        return _How(never=True)
+    parts = next((found for types_, found in _PARTS if issubclass(kind, types_)), None)
+    if parts is None and base.__module__ in _CONTAINER_MODULES and base is not object:
+        parts = gc.get_referents
+    if package in _HEAVY_MODULES or base_package in _HEAVY_MODULES:
+        return _How(bytes=UNKNOWN_BYTES, parts=parts)
+    members = (
+        member
+        for each in kind.__mro__
+        if not _is_of_c(each)
+        for member in vars(each).values()
+        if isinstance(member, types.MemberDescriptorType)
+    )
+    own = kind is not base
+    return _How(
+        bytes=_OBJECT_BYTES if own or base in (*_SEQUENCES, dict) else None, parts=parts,
+        attributes=own or issubclass(kind, BaseException), slots=tuple(members),
+    )  # fmt: skip
 
 
-def _parts(kind: type, value: Value) -> list[Any] | None:
-    """What `value` refers to, at most some hundreds; None where it is more than that."""
-    found: list[Any] | None
-    if issubclass(kind, dict):
-        found = [part for item in _first(dict.items(value)) for part in item] + (_attributes(kind, value) or [])
-    elif kind is types.FunctionType:
-        found = [*(value.__defaults__ or ()), value.__kwdefaults__, value.__dict__, *_enclosed(value)]
-    elif kind is types.MethodType:
-        found = [value.__func__, value.__self__]
-    elif kind in _BOUND_BY_NAME:
-        found = [value.__self__]
-    elif issubclass(kind, functools.partial):
-        found = [value.func, value.args, value.keywords, *(_attributes(kind, value) or [])]
-    elif kind is functools._lru_cache_wrapper or kind.__module__ in _CONTAINER_MODULES:
-        found = gc.get_referents(value)[:_MOST_PARTS]
-    elif kind.__module__.partition(".")[0] in _DATA_MODULES:
-        found = []
-    else:
-        found = _attributes(kind, value)
+def _own_bytes(how: _How, value: Value) -> int:
+    if how.bytes is None:
+        return max(sys.getsizeof(value), int(getattr(value, "nbytes", 0) or 0))
+    return how.bytes + (_ITEM_BYTES * len(value) if how.parts is _first else 0)
+
+
+def _parts(how: _How, value: Value) -> list[Any]:
+    """What `value` refers to, at most some hundreds of each kind."""
+    found = list(itertools.islice(how.parts(value), _MOST_PARTS)) if how.parts is not None else []
+    if how.attributes:
+        attributes = getattr(value, "__dict__", None)
+        found += list(attributes.values()) if type(attributes) is dict else []
+    for member in how.slots:
+        with contextlib.suppress(AttributeError):  # one that is not set
+            found.append(member.__get__(value, type(value)))
     return found
 
 
-def _first(values: Iterable[Any]) -> list[Any]:
-    return list(itertools.islice(values, _MOST_PARTS))
+def _first(values: Iterable[Any]) -> Iterable[Any]:
+    return itertools.islice(values, _MOST_PARTS)
+
+
+def _of_mapping(mapping: dict[Any, Any]) -> Iterable[Any]:
+    return itertools.chain.from_iterable(itertools.islice(dict.items(mapping), _MOST_PARTS))
+
+
+def _of_function(function: types.FunctionType) -> Iterator[Any]:
+    yield from (*(function.__defaults__ or ()), function.__kwdefaults__, function.__dict__)
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # not set yet
+            yield cell.cell_contents
+
+
+_PARTS: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
+    (_SEQUENCES, _first),
+    (dict, _of_mapping),
+    (types.FunctionType, _of_function),
+    (types.MethodType, lambda method: (method.__func__, method.__self__)),
+    (_BOUND_BY_NAME, lambda method: (method.__self__,)),
+    (functools.partial, lambda partial: (partial.func, partial.args, partial.keywords)),
+    (functools._lru_cache_wrapper, gc.get_referents),
+    (BaseException, lambda error: (*error.args, error.__traceback__, error.__context__, error.__cause__)),
+)
 
 
 def _is_watched(value: Value) -> bool:
     """True where the end of `value` is reported to somebody (`weakref.finalize`, a `WeakValueDictionary`)."""
     return any(ref.__callback__ is not None for ref in weakref.getweakrefs(value))
-
-
-def _enclosed(function: types.FunctionType) -> Iterator[Any]:
-    for cell in function.__closure__ or ():
-        try:
-            yield cell.cell_contents
-        except ValueError:  # not set yet
-            continue
-
-
-def _attributes(kind: type, value: Value) -> list[Any] | None:
-    """What an object of a class written in Python refers to; None of one that is more than its attributes and items."""
-    base = next(each for each in kind.__mro__ if _is_of_c(each))
-    if base not in _WRAPPERS and base.__module__.partition(".")[0] not in _DATA_MODULES:
-        return None
-    attributes = getattr(value, "__dict__", None)
-    found = list(attributes.values()) if type(attributes) is dict else []
-    for each in kind.__mro__:
-        for member in vars(each).values() if not _is_of_c(each) else ():
-            if isinstance(member, types.MemberDescriptorType):
-                with contextlib.suppress(AttributeError):  # a slot that is not set
-                    found.append(member.__get__(value, kind))
-    if issubclass(kind, BaseException):
-        found += [*value.args, value.__traceback__, value.__context__, value.__cause__]
-    elif issubclass(kind, _SEQUENCES):
-        found += _first(value)
-    return found
 
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from .holding import hold, is_gone, leads_to, size_of
+from .holding import Way, hold, is_gone, leads_to, size_of
 
 if TYPE_CHECKING:
     from .values import Function, Value
@@ -99,10 +99,21 @@ class Turn:
     In another process only what is no global has to be sent; the rest is there by fork.
     """
 
-    def __init__(self, function: Function, fixed: dict[str, Any], sent: Iterable[str], starts: dict[str, Any]) -> None:
-        """`starts` are the makers of accumulators."""
+    def __init__(
+        self,
+        function: Function,
+        fixed: dict[str, Any],
+        sent: Iterable[str],
+        starts: dict[str, Any],
+        before: Turn | None = None,
+    ) -> None:
+        """`starts` are the makers of accumulators; most of what is fixed may be what it was `before`."""
         self.__wrapped__ = function
-        self.ways = {name: hold(value) for name, value in fixed.items()}
+        known: dict[str, Way] = before.ways if before is not None else {}
+        self.ways: dict[str, Way] = {
+            name: known[name] if name in known and leads_to(known[name], value) else hold(value)
+            for name, value in fixed.items()
+        }
         self.sent = tuple(sent)
         self.starts = starts
         self.size = sum(map(size_of, self.ways.values()))  # bytes it keeps alive, about

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import select
 from collections.abc import Iterable
+from select import POLLIN, poll  # some libraries take it out of the module
 
 
 def readable(fds: Iterable[int], timeout_s: float) -> set[int]:
     """Those of `fds` that can be read or have come to their end, as soon as there are some; none after `timeout_s`."""
-    poll = select.poll()
+    polled = poll()
     for fd in fds:
-        poll.register(fd, select.POLLIN)
-    return {fd for fd, _ in poll.poll(max(0.0, timeout_s) * 1000)}
+        polled.register(fd, POLLIN)
+    return {fd for fd, _ in polled.poll(max(0.0, timeout_s) * 1000)}

@@ -7,28 +7,26 @@ kept as they are, and of what cannot be pickled a way to the live object is kept
 from __future__ import annotations
 
 import collections
-import contextlib
 import math
 import pickle
 import random
 import time
 from typing import TYPE_CHECKING
 
-from .digest import ATOMS
-from .holding import Bound, Strong, Way, hold, is_gone, leads_to, size_of
+from .holding import Way, is_gone
 from .outline import Turn
 from .pickling import TooMuchError, culprit, pickled
+from .ways import Ways
 
 if TYPE_CHECKING:
-    from .values import Arguments, Function, Keywords, Value
+    from .values import Arguments, Function, Keywords
 
 SAMPLE_CALLS = 512  # calls kept a site: enough for 64 workers to run several tasks each
 SITE_BYTES = 128 * 2**20  # pickled arguments kept a site
 _WEIGHED_RESULTS = 4
 _WEIGH_S = 0.5  # what one pickle may take that is made to be weighed only
 _LEAST_CALLS = 64  # below, calls recorded before the site was sampled sparsely fill the sample up
-_HELD = 8  # ways to objects that are looked for when they come again
-_SNAPSHOT_S = 0.2  # what the pickle of an object may take that a method is called of
+_ENOUGH_ALIVE = 0.5  # of the calls kept: fewer than that stand for themselves alone
 _IMMUTABLE = frozenset({int, float, str, bytes, bool, complex, type(None)})
 
 
@@ -86,8 +84,8 @@ class Sample:
         self.turns: collections.Counter[Turn] = collections.Counter()  # how many tasks keep each alive
         self.early: list[Task] = []
         self.offered = 0
-        self.gone = False  # there were calls, and nothing is left to run any of them with
-        self.held: collections.deque[Way] = collections.deque(maxlen=_HELD)
+        self.gone = False  # there were calls, and for most of them nothing is left to run them with
+        self.ways = Ways(SITE_BYTES)
         self.random = random.Random(0)  # noqa: S311 - no secret; the script's own stream stays untouched
         self.pickle_error: str | None = None
         self.pickle_s: list[float] = []
@@ -103,9 +101,16 @@ class Sample:
         slot = int(self.random.random() * self.offered)
         return slot if slot < SAMPLE_CALLS else None
 
-    def capture(self, index: int, function: Function, args: Arguments, kwargs: Keywords, limit_s: float) -> Task | None:
-        """The call as a task; None where its arguments are too much to keep."""
-        task = Task(index, self.way_to(function, limit_s))
+    def capture(  # noqa: PLR0913  # a call is three of them
+        self, index: int, function: Function, args: Arguments, kwargs: Keywords, *, limit_s: float, spare_s: float
+    ) -> Task | None:
+        """The call as a task; None where its arguments are too much to keep.
+
+        Pickling them may take `limit_s`; what else is of use is done where `spare_s` are left for it.
+        """
+        way, size = self.ways.to(function, spare_s)
+        task = Task(index, way)
+        task.size = size
         task.turn = function if type(function) is Turn else None
         if is_immutable(args, kwargs):
             task.args = args
@@ -122,34 +127,12 @@ class Sample:
             return None
         except Exception as error:  # whatever a __reduce__ of the user's raises
             self.pickle_error = self.pickle_error or culprit(error, None, args, kwargs)
-            before = set(map(id, self.held))
-            ways = (
-                [self.way_to(arg, limit_s) for arg in args],
-                {name: self.way_to(arg, limit_s) for name, arg in kwargs.items()},
-            )
-            task.live = ways
-            task.size += sum(size_of(way) for way in (*ways[0], *ways[1].values()) if id(way) not in before)
+            given = [self.ways.to(arg, 0.0) for arg in args]
+            named = {name: self.ways.to(arg, 0.0) for name, arg in kwargs.items()}
+            task.live = [way for way, _ in given], {name: way for name, (way, _) in named.items()}
+            task.size += sum(size for _, size in (*given, *named.values()))
         self.pickle_s.append(time.thread_time() - began)
         return task
-
-    def way_to(self, value: Value, limit_s: float) -> Way:
-        """A way to `value`: the same one as before where it comes again.
-
-        An object that the script may let go, of which a method is called, is pickled as well.
-        """
-        if type(value) in ATOMS:
-            return Strong(value, 0)
-        if type(value) is Turn:
-            return value.if_alive
-        for held in self.held:
-            if leads_to(held, value):
-                return held
-        way = hold(value)
-        if type(way) is Bound and not way.lasts and not _is_global(value):
-            with contextlib.suppress(Exception):  # one that cannot be pickled
-                way.snapshot = pickled(value.__self__, SITE_BYTES, min(limit_s, _SNAPSHOT_S))
-        self.held.append(way)
-        return way
 
     def weigh(self, result: object) -> None:
         """Learn how large results are when they are sent, from the first few."""
@@ -168,12 +151,12 @@ class Sample:
             replaced, tasks[slot] = tasks[slot], task
             self.uncount(replaced)
         self.bytes += task.size
-        while self.bytes > SITE_BYTES and len(tasks) > 1:
-            self.uncount(tasks.pop(int(self.random.random() * len(tasks))))
         if task.turn is not None:
             self.turns[task.turn] += 1
-            while len(self.turns) > 1 and sum(turn.size for turn in self.turns) > SITE_BYTES:
-                self.lose(next(turn for turn in self.turns if turn is not task.turn))
+            while len(self.turns) > 1 and sum(turn.size for turn in list(self.turns)) > SITE_BYTES:
+                self.lose(next(turn for turn in list(self.turns) if turn is not task.turn))
+        while self.bytes > SITE_BYTES and len(tasks) > 1:
+            self.uncount(tasks.pop(int(self.random.random() * len(tasks))))
 
     def lose(self, turn: Turn) -> None:
         """Forget all tasks that are turns of one run of a loop, with what those are given."""
@@ -232,10 +215,12 @@ class Sample:
         chosen = {task.index for task in self.tasks}
         spare = [task for task in self.early if task.index not in chosen]
         self.tasks += self.random.sample(spare, max(0, min(len(spare), _LEAST_CALLS - len(self.tasks))))
-        self.tasks = sorted(filter(Task.is_alive, self.tasks), key=lambda task: task.index)
-        self.gone = bool(chosen) and not self.tasks
+        self.tasks.sort(key=lambda task: task.index)
         self.early = []
-        self.held.clear()
+        self.ways.clear()
+        alive = [task for task in self.tasks if task.is_alive()]
+        self.gone = len(alive) < _ENOUGH_ALIVE * len(self.tasks)
+        self.tasks = [] if self.gone else alive
         if callee is not None and self.tasks:
             self.try_to_send(callee)
 
@@ -251,12 +236,6 @@ class Sample:
         except Exception as error:  # a lambda, a closure, a bound method of what cannot be pickled
             self.pickle_error = culprit(error, callee, (), {})
         self.callee_s = time.thread_time() - began
-
-
-def _is_global(method: Value) -> bool:
-    """True for a method of an object that stands in a global variable of the module that defines it."""
-    names = getattr(getattr(method, "__func__", None), "__globals__", {})
-    return any(value is method.__self__ for value in list(names.values()))
 
 
 def is_immutable(args: Arguments, kwargs: Keywords) -> bool:

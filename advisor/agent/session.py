@@ -17,6 +17,7 @@ from . import pools
 from .counts import Counts
 from .effects import Effects
 from .ending import wait_for_threads
+from .holding import sweep
 from .instrument import Instrumenter
 from .joblibs import Joblib
 from .offspring import Offspring
@@ -63,6 +64,8 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
     wait_for_threads()
     counts.stop()
     offspring.gather()
+    gc.collect()  # the stage does so: what is gone by then is gone when it is told what can be run again
+    sweep()
     recorder.stop()
     workers.settle()
     wall_s = time.perf_counter() - began

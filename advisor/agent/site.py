@@ -195,11 +195,11 @@ class Site:
 
         `watched` is what the witness looks at where that is not the call itself.
         """
+        began = time.thread_time()
         if self.target is None:
-            self.meet(function)
             self.allowance = self.recorder.allowance.part()
             self.looking = self.recorder.looking.part()
-        began = time.thread_time()
+            self.meet(function)
         sweep()
         self.draws = self.draws or any(type(arg) is types.GeneratorType for arg in args)
         witness = self.witness(*(watched or (function, args, kwargs)))
@@ -207,9 +207,7 @@ class Site:
         allowance = self.allowance
         task = None
         if slot is not None and (allowance.left_s > 0 or self.costs_nothing(args, kwargs)):
-            task = self.sample.capture(index, function, args, kwargs, max(_PICKLE_AT_LEAST_S, allowance.left_s))
-            if task is not None:
-                self.sample.keep(slot, task)
+            task = self.keep(slot, index, function, args, kwargs)
         elif witness is None:
             return None, None, None
         # For calls of microseconds the look would be the larger part; if those write, the first ones do.
@@ -219,10 +217,25 @@ class Site:
 
     def meet(self, function: Function) -> None:
         """The first call: what it enters, and, while it is there, whether it can be sent."""
-        self.code = code_of(function)
         self.target = hold(function)
-        if type(self.target) is not Strong:
-            self.sample.try_to_send(function)
+        try:
+            self.code = code_of(function)
+            if type(self.target) is not Strong:
+                self.sample.try_to_send(function)
+        except Exception:  # an odd object of the user's that is asked what it is
+            self.code = None
+
+    def keep(self, slot: int, index: int, function: Function, args: Arguments, kwargs: Keywords) -> Task | None:
+        """The call as a task, put into `slot`; None where it is too much to keep."""
+        left_s = self.allowance.left_s
+        try:
+            limit_s = max(_PICKLE_AT_LEAST_S, left_s)
+            task = self.sample.capture(index, function, args, kwargs, limit_s=limit_s, spare_s=left_s)
+            if task is not None:
+                self.sample.keep(slot, task)
+        except Exception:  # what looking into the user's objects may raise is not the user's trouble
+            return None
+        return task
 
     def witness(self, function: Function, args: Arguments, kwargs: Keywords) -> Witness | None:
         """A look at what the call can change; the first few calls get one, of whatever is left: safety rests on it."""
@@ -303,5 +316,8 @@ class Site:
     def finish(self) -> None:
         """Settle the count and the sample once the script is over."""
         self.tally.settle()
-        self.sample.settle(self.target() if self.target is not None else None)
+        callee = None
+        with contextlib.suppress(Exception):  # as above
+            callee = self.target() if self.target is not None else None
+        self.sample.settle(callee)
         self.marks.settle()

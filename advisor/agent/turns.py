@@ -89,7 +89,9 @@ class Turns(Site):
         """Record what is known before the turn."""
         items = [_value(frame, name) for name in self.plan["items"]]
         item = items[0] if len(items) == 1 else tuple(items) if items else None
+        began = time.thread_time()
         turn = self.turn_in(frame)
+        self.allowance.spend(time.thread_time() - began)
         fixed = turn.fixed
         named = zip((*self.plan["items"], *fixed), (*items, *fixed.values()), strict=True)
         seen = {f"{VARIABLE}{name}": value for name, value in named}
@@ -112,7 +114,7 @@ class Turns(Site):
             for name, kind in self.plan["accumulators"]:
                 if kind != "value" and not is_container(_value(frame, name)):  # a hash is fed in order
                     self.marks.mutated.add(f"{VARIABLE}{name}")
-            self.turn = Turn(self.function, fixed, self.plan["sent"], starts)
+            self.turn = Turn(self.function, fixed, self.plan["sent"], starts, self.turn)
         return self.turn
 
     def leave(self) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import time
 import types
-import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .digest import ATOMS
-from .holding import Strong, Way, hold, is_gone, is_same, lasting, leads_to, weigh
+from .holding import Way, hold, is_gone, is_same, leads_to
 from .openfiles import shared_writable_files
 from .reach import reachable
+from .results import LARGE_BYTES, RecentResults
 from .snapshot import RANDOM, Change, Snapshot
 
 if TYPE_CHECKING:
@@ -25,13 +25,7 @@ Look = tuple[str, Callable[[], object], Way | None, Snapshot]
 
 _GLOBAL = "global "
 VARIABLE = "variable "  # begins the name of what a turn of a loop is given
-_HELD_BYTES = 1_000_000  # larger things are not kept alive to be recognised
 _MET = 8  # objects of each argument that are recognised when they come again
-_RECENT_RESULTS = 4_096
-_RECENT_BYTES = 8_000_000
-_LOOKED_INTO = 8  # items of a result, or of an argument, looked at one by one
-_SMALL_INTS = range(-5, 257)  # CPython keeps one object for each of these
-_SHORT = 3  # empty and short strings, bytes and tuples are often one object
 _LOOK_S = 0.5  # one look takes no longer: what comes last is not watched then
 _LOOK_SHARE = 0.5  # of what is left to its site for looking: each of several looks finds some
 _LOOK_AT_LEAST_S = 0.005  # and where nothing is left: most calls can change no more than that takes
@@ -124,68 +118,6 @@ def _given(function: Function, args: Arguments, kwargs: Keywords) -> Iterator[tu
         yield (name if name.startswith(VARIABLE) else f"argument {name!r}"), value
 
 
-def _recalled(value: object) -> tuple[Way, int] | None:
-    """A way by which a result is recognised, and how many bytes of the script's it keeps alive until others come.
-
-    None where there is none that nobody would notice.
-    """
-    if type(value) not in ATOMS:
-        with contextlib.suppress(TypeError):
-            return weakref.ref(value), 0
-    size = weigh(value)
-    if size is None:
-        return None
-    return (Strong(value, size), size) if size <= _HELD_BYTES else (lasting(value), _HELD_BYTES)
-
-
-class RecentResults:
-    """The last results of a site, to tell whether a later call is given one of them.
-
-    Thousands are kept, since a tree or an account may be met again only after many others; large ones few.
-    """
-
-    def __init__(self) -> None:
-        self.held: dict[int, tuple[Callable[[], object], int]] = {}  # by identity; the oldest first
-        self.bytes = 0
-
-    def are_in(self, args: Arguments, kwargs: Keywords) -> bool:
-        """True where an argument, or what lies directly in one, is a result kept."""
-        if not self.held:
-            return False
-        for value in _one_level(args, kwargs):
-            kept = self.held.get(id(value))
-            if kept is not None and kept[0]() is value:
-                return True
-        return False
-
-    def add(self, result: object, args: Arguments, kwargs: Keywords) -> None:
-        """Keep `result`, but nothing of it that the call was given: it made nothing then."""
-        if result is None or result is True or result is False:
-            return
-        made = [value for value in _one_level((result,), {}) if _has_identity(value)]
-        if made and (args or kwargs):
-            given = {id(value) for value in _one_level(args, kwargs)}
-            made = [value for value in made if id(value) not in given]
-        for value in made[:_LOOKED_INTO]:
-            way = _recalled(value)
-            if way is not None:
-                self.keep(id(value), *way)
-
-    def keep(self, key: int, way: Callable[[], object], size: int) -> None:
-        """One more; the oldest go where there are too many, or too much memory is kept alive for them."""
-        if key in self.held:
-            self.bytes -= self.held.pop(key)[1]
-        self.held[key] = way, size
-        self.bytes += size
-        while len(self.held) > _RECENT_RESULTS or (self.bytes > _RECENT_BYTES and len(self.held) > 1):
-            self.bytes -= self.held.pop(next(iter(self.held)))[1]
-
-    def clear(self) -> None:
-        """Let go of all."""
-        self.held = {}
-        self.bytes = 0
-
-
 class Marks:
     """The signs, for one site: calls given an earlier call's result, and names of what calls changed.
 
@@ -225,7 +157,7 @@ class Marks:
         if any(leads_to(held, value) for held in met):
             self.revisited.add(name)
         elif len(met) < _MET:
-            met.append(hold(value, _HELD_BYTES))
+            met.append(hold(value, LARGE_BYTES))
 
     def begin(self, witness: Witness) -> None:
         """A watched call is about to run: what changed since the last one ended, others changed."""
@@ -277,24 +209,3 @@ def _each_its_own(changes: list[Change]) -> bool:
     """True where every change was at keys that no other change was at."""
     keys = [key for change in changes for key in change.keys]
     return len(keys) == len(set(keys)) and all(change.keys or change.kind == "grown" for change in changes)
-
-
-def _one_level(args: Arguments, kwargs: Keywords) -> Iterator[object]:
-    for value in (*args, *kwargs.values()) if kwargs else args:
-        yield value
-        kind = type(value)
-        if (kind is list or kind is tuple) and len(value) <= _LOOKED_INTO:
-            yield from value
-        elif kind is dict and len(value) <= _LOOKED_INTO:
-            yield from value.values()
-
-
-def _has_identity(value: object) -> bool:
-    """True for values that being the same object says something about: not singletons, small or interned ones."""
-    if value is None or isinstance(value, (bool, types.ModuleType, type)) or callable(value):
-        return False
-    if type(value) is int:
-        return value not in _SMALL_INTS
-    if type(value) in (str, bytes, tuple):
-        return len(value) > _SHORT  # type: ignore[arg-type]
-    return True

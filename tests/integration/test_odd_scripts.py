@@ -106,6 +106,16 @@ LET_GO = {
         main()
         print(len(open("out.txt").read().splitlines()))
         """,
+    "a file in a list": """
+        def emit(files, x):
+            files[0].write(f"{x}\\n")
+
+        files = [open("out.txt", "w")]
+        for x in range(20):
+            emit(files, x)  # hot
+        del files
+        print(len(open("out.txt").read().splitlines()))
+        """,
     "results with a file in them": """
         def make(x):
             return [open(f"{x}.txt", "w"), x]

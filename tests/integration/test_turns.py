@@ -204,3 +204,26 @@ def test_a_turn_that_raised_is_not_run_again(tmp_path: Path) -> None:
         assert run.site(LOOP).calls == 20
         assert run.site(LOOP).sampled == 19
         assert run.run(LOOP).outcome == "ok"
+
+
+def test_turns_that_get_in_each_others_way_are_found_out_by_what_they_leave(tmp_path: Path) -> None:
+    source = """
+        import time
+
+        class Box:
+            x = 0
+
+        def main(box):
+            out = []
+            for x in range(24):  # turns
+                box.x = x
+                time.sleep(0.01)
+                out.append(box.x)
+            print(sum(out))
+
+        main(Box())
+    """
+    with staged(tmp_path, source) as run:
+        assert run.run(LOOP).mismatches == 0
+        assert run.run(LOOP, THREADS).mismatches > 0
+        assert run.run(LOOP, PROCESSES).mismatches == 0

@@ -20,20 +20,23 @@ import re
 import socket
 import sqlite3
 import threading
+import time
 import types
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from advisor.agent import holding
+from advisor.agent.effects import Effects
 from advisor.agent.holding import hold, is_gone, is_same, sweep, weigh
 from advisor.agent.outline import Turn
+from advisor.agent.recorder import Recorder
+from advisor.agent.results import RecentResults
 from advisor.agent.sample import SITE_BYTES, GoneError, Sample, Task
-from advisor.agent.witness import RecentResults
 
 # Scripts leave files open, and so do these.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -248,7 +251,7 @@ def test_a_file_written_by_calls_is_flushed_when_the_script_lets_it_go(tmp_path:
 
     file = path.open("w")
     for index in range(3):
-        task = sample.capture(index, emit, (file, "x"), {}, 1.0)
+        task = sample.capture(index, emit, (file, "x"), {}, limit_s=1.0, spare_s=1.0)
         assert task is not None
         sample.keep(index, task)
         emit(file, "x")
@@ -264,15 +267,14 @@ def test_a_file_written_by_calls_is_flushed_when_the_script_lets_it_go(tmp_path:
 
 
 def test_an_object_that_would_be_missed_is_called_again_by_its_pickle() -> None:
-    class_ = Missed
     sample = Sample()
     for index in range(3):
-        made = class_(index)
-        task = sample.capture(index, made.run, (index,), {}, 1.0)
+        made = Missed(index)
+        task = sample.capture(index, made.run, (index,), {}, limit_s=1.0, spare_s=1.0)
         assert task is not None
         sample.keep(index, task)
     del made
-    assert class_.gone == 3
+    assert Missed.gone == 3
     sample.settle(None)
     assert [function(*args) for function, args, _ in map(Task.load, sample.tasks)] == [(0, 0), (1, 1), (2, 2)]
 
@@ -284,6 +286,7 @@ class Missed:
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.data = b""
 
     def run(self, x: int) -> tuple[int, int]:
         """A call."""
@@ -296,7 +299,7 @@ class Missed:
 def test_few_open_files_are_kept_however_many_calls_read_one_each() -> None:
     sample = Sample()
     for index in range(100):
-        task = sample.capture(index, len, (Path(os.devnull).open(),), {}, 1.0)  # noqa: SIM115  # as scripts do
+        task = sample.capture(index, len, (Path(os.devnull).open(),), {}, limit_s=1.0, spare_s=1.0)  # noqa: SIM115  # as scripts do
         assert task is not None
         sample.keep(sample.choose() or 0, task)
     assert len(sample.tasks) <= 16
@@ -311,16 +314,146 @@ def test_results_are_recognised_and_not_kept_from_their_end(tmp_path: Path) -> N
     opened = [path.open("w")]
     opened[0].write("x")
     results.add(opened, (), {})
+    assert results.are_in((opened,), {})
     del opened
+    sweep()
     assert path.read_text() == "x"
 
 
 def test_results_that_are_let_go_take_no_memory() -> None:
-    results = RecentResults()
+    results, before = RecentResults(), len(holding._lasting)
     for _ in range(100):
         results.add([[0] * 10 for _ in range(1_000)], (), {})
         sweep()
-    assert len(holding._lasting) <= 2
+    assert len(holding._lasting) <= before + 2
+
+
+def test_results_that_the_script_keeps_by_thousands_are_not_looked_at_each_time() -> None:
+    results, before = RecentResults(), len(holding._lasting)
+    kept = [[[0] * 10 for _ in range(100)] for _ in range(300)]
+    for each in kept:
+        results.add(each, (), {})
+    assert len(holding._lasting) <= before + 8
+    assert results.are_in((kept[-1],), {})
+    assert not results.are_in((kept[0],), {})
+
+
+def test_states_that_hold_what_is_watched_are_recognised() -> None:
+    results, part = RecentResults(), watched()
+    state = {"ps": [part]}
+    results.add(state, (), {})
+    assert results.are_in((state,), {})
+
+
+def test_what_the_script_refers_to_itself_is_not_taken_for_its_own_reference() -> None:
+    KEPT["con"] = sqlite3.connect(":memory:")
+    KEPT["con"].row_factory = factory
+    KEPT["config"] = {"log": written(), "hook": factory}
+    ways = hold(KEPT["con"]), hold(KEPT["config"])
+    sweep()
+    assert not any(map(is_gone, ways))
+    KEPT.clear()
+    sweep()
+    assert all(map(is_gone, ways))
+
+
+KEPT: dict[str, Any] = {}
+
+
+def factory(_cursor: sqlite3.Cursor, row: object) -> object:
+    return row, KEPT
+
+
+def test_many_that_the_script_keeps_are_swept_in_turn() -> None:
+    ways = [hold([written()]) for _ in range(3)]
+    many = [[written()] for _ in range(100)]
+    others = [hold(each) for each in many]
+    for _ in range(5):
+        sweep()
+    assert all(map(is_gone, ways))
+    assert not any(map(is_gone, others))
+
+
+def test_methods_that_are_not_what_stands_under_their_name_are_held_as_they_are() -> None:
+    class Log(list):  # type: ignore[type-arg]
+        def append(self, item: object) -> None:
+            raise AssertionError(item)
+
+        def plain(self) -> Callable[[object], None]:
+            return super().append
+
+    log = Log()
+    method = log.plain()
+    found = hold(method)()
+    assert found is method
+    found(1)
+    assert log == [1]
+
+
+def test_threads_may_record_calls_of_one_site_at_once() -> None:
+    sample, errors, ends = Sample(), [], time.monotonic() + 0.5
+
+    def record() -> None:
+        index = 0
+        while time.monotonic() < ends:
+            try:
+                sample.capture(index, Missed(1).run, (), {}, limit_s=1.0, spare_s=1.0)
+            except Exception as error:  # noqa: BLE001  # any is one too many
+                errors.append(error)
+            index += 1
+
+    threads = [threading.Thread(target=record) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+def test_snapshots_count_as_memory_and_only_so_many_failures_are_paid_for() -> None:
+    sample = Sample()
+    for index in range(40):
+        made = Missed(index)
+        made.data = bytes(10_000_000)
+        task = sample.capture(index, made.run, (index,), {}, limit_s=1.0, spare_s=1.0)
+        assert task is not None
+        sample.keep(index, task)
+    assert sum(task.size for task in sample.tasks) <= SITE_BYTES
+    assert len(sample.tasks) < 20
+    sample = Sample()
+    for index in range(10):
+        task = sample.capture(index, Finalized().run, (index,), {}, limit_s=1.0, spare_s=1.0)
+        assert task is not None
+    assert sample.ways.failures == 3
+
+
+def test_a_sample_of_which_few_calls_can_be_run_again_is_gone() -> None:
+    for alive, gone in ((2, True), (6, False)):
+        sample, files = Sample(), [written() for _ in range(10)]
+        for index, file in enumerate(files):
+            task = sample.capture(index, print, ("x",), {"file": file}, limit_s=1.0, spare_s=1.0)
+            assert task is not None
+            sample.keep(index, task)
+        del files[alive:], file
+        sample.settle(print)
+        assert (sample.gone, len(sample.tasks)) == (gone, 0 if gone else alive)
+
+
+class Strange:
+    """A callable that answers every question with an error of its own."""
+
+    def __getattr__(self, name: str) -> object:
+        raise KeyError(name)
+
+    def __call__(self, x: int) -> int:
+        return x
+
+
+def test_what_a_callable_raises_when_it_is_asked_does_not_reach_the_script() -> None:
+    site = Recorder(Effects(), 1.0).new_site(
+        file="a.py", line=1, end_line=1, column=0, function="m", callee="f", in_loop=True, kind="call"
+    )
+    assert [site.gated(Strange(), x) for x in range(3)] == [0, 1, 2]
 
 
 def test_turns_of_a_loop_inside_another_keep_no_more_of_what_they_are_given_than_a_site_may() -> None:
@@ -331,7 +464,7 @@ def test_turns_of_a_loop_inside_another_keep_no_more_of_what_they_are_given_than
         turn = Turn(id, {"row": row}, (), {})
         del row
         for slot in range(3):
-            task = sample.capture(3 * index + slot, turn, (slot,), {}, 1.0)
+            task = sample.capture(3 * index + slot, turn, (slot,), {}, limit_s=1.0, spare_s=1.0)
             assert task is not None
             sample.keep(3 * index + slot, task)
         del turn, task
@@ -343,7 +476,7 @@ def test_however_large_what_all_turns_are_given_is_they_are_kept() -> None:
     sample, row = Sample(), np.zeros(SITE_BYTES // 8 + 1)
     turn = Turn(id, {"row": row}, (), {})
     for slot in range(30):
-        task = sample.capture(slot, turn, (slot,), {}, 1.0)
+        task = sample.capture(slot, turn, (slot,), {}, limit_s=1.0, spare_s=1.0)
         assert task is not None
         sample.keep(slot, task)
     assert len(sample.tasks) == 30

@@ -57,7 +57,7 @@ def test_a_value_too_large_to_search_has_the_first_error() -> None:
 
 def test_the_sample_keeps_what_it_was() -> None:
     sample = Sample()
-    task = sample.capture(0, use, (Session(),), {}, 1.0)
+    task = sample.capture(0, use, (Session(),), {}, limit_s=1.0, spare_s=1.0)
     assert task is not None
     assert sample.pickle_error is not None
     assert sample.pickle_error.startswith("argument 1.pool['main'][1]: ")

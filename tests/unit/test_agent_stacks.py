@@ -2,59 +2,55 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
-import threading
-import time
+import subprocess
+import sys
 
 import pytest
 
 from advisor.agent import polling, stacks
 
-AT_ONCE_S = 0.5
+# Processes with two threads each, that hang in `hang_here`, all of them armed for one moment.
+HANGING = """
+import json, os, sys, threading, time
+from advisor.agent import stacks
 
+def hang_here():
+    held.acquire()  # line 6
 
-def hang_here(held: threading.Event) -> None:
-    """Where the threads of the test's processes stand."""
-    held.wait()
-
-
-def be_a_worker() -> None:
-    """A forked process with two threads that hang."""
-    held = threading.Event()
-    for _ in range(2):
-        threading.Thread(target=hang_here, args=(held,), daemon=True).start()
-    stacks.arm()
-    held.wait()
-
-
-def stuck_in(workers: int) -> list[dict[str, object]]:
-    """What is read of so many processes that hang, all of them armed for one moment."""
-    pipes = stacks.Pipes(workers)
-    stacks.want(pipes, AT_ONCE_S)
-    children = []
-    for _ in range(workers):
-        child = os.fork()
-        if child == 0:
-            be_a_worker()
+workers = int(sys.argv[1])
+pipes = stacks.Pipes(workers)
+stacks.want(pipes, 2.0)
+children = []
+for _ in range(workers):
+    child = os.fork()
+    if child == 0:
+        try:
+            held = threading.Lock()
+            held.acquire()
+            for _ in range(2):
+                threading.Thread(target=hang_here, daemon=True).start()
+            stacks.arm()
+            held.acquire()
+        finally:
             os._exit(1)
-        children.append(child)
-    pipes.close_writers()
-    time.sleep(AT_ONCE_S)
-    stacks.expect(pipes)
-    told = stacks.read(pipes, lambda path: path == __file__)
-    pipes.close_readers()
-    for child in children:
-        os.kill(child, 9)
-        os.waitpid(child, 0)
-    return told
+    children.append(child)
+pipes.close_writers()
+time.sleep(2.0)
+stacks.expect(pipes)
+print(json.dumps(stacks.read(pipes, lambda path: path == "<string>")))
+for child in children:
+    os.kill(child, 9)
+"""
 
 
 @pytest.mark.parametrize("workers", [1, 2, 6])
 def test_processes_that_write_at_one_moment_do_not_mix_their_lines(workers: int) -> None:
-    line = hang_here.__code__.co_firstlineno + 2
-    told = next(stand for stand in stuck_in(workers) if stand["function"] == "hang_here")
-    assert (told["line"], told["threads"]) == (line, 2 * workers)
+    ran = subprocess.run([sys.executable, "-c", HANGING, str(workers)], check=True, capture_output=True, text=True)
+    told = next(stand for stand in json.loads(ran.stdout) if stand["function"] == "hang_here")
+    assert (told["line"], told["threads"]) == (6, 2 * workers)
 
 
 def test_more_processes_than_pipes_leave_some_untold() -> None:
@@ -66,19 +62,22 @@ def test_more_processes_than_pipes_leave_some_untold() -> None:
     pipes.close_writers()
 
 
+SCARCE = """
+import os, resource
+from advisor.agent import stacks
+
+while (first_free := os.dup(0)) < 60:  # so that all below are taken
+    pass
+os.close(first_free)
+resource.setrlimit(resource.RLIMIT_NOFILE, (first_free + 8, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+pipes = stacks.Pipes(8)
+print(len(pipes.writers), sum(pipes.own() is not None for _ in range(8)))
+"""
+
+
 def test_where_descriptors_are_scarce_fewer_processes_have_a_pipe() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    first_free = os.dup(0)
-    os.close(first_free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (first_free + 8, hard))
-    try:
-        pipes = stacks.Pipes(8)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    own = [pipes.own() for _ in range(8)]
-    assert len([fd for fd in own if fd is not None]) == len(pipes.writers) in range(1, 4)
-    pipes.close_readers()
-    pipes.close_writers()
+    ran = subprocess.run([sys.executable, "-c", SCARCE], check=True, capture_output=True, text=True)
+    assert ran.stdout == "3 3\n"
 
 
 def test_a_descriptor_beyond_what_select_can_take_is_waited_for() -> None:
