@@ -72,7 +72,7 @@ def _run(kind: type[Backend], site: Site, order: dict[str, Any], lock: guard.Loc
         report, results = _measure(backend, tasks, startup_s, timed=timed, row=order.get("row", 0))
     together = len(results) > 1 and type(tasks[0][0]) is Turn and results[1] is None
     rounded = order.get("native_threads", 0) > 0  # another split of a sum rounds its last digits otherwise: no race
-    report["mismatches"] = 0 if together or rounded else _mismatches(chosen, results)
+    report["mismatches"], report["digests"] = (0, {}) if together or rounded else _mismatches(chosen, results)
     report["ipc_bytes"] = _bytes_sent(tasks, results) if backend.workers else 0
     return report
 
@@ -119,17 +119,23 @@ def _measure(
     return report, results
 
 
-def _mismatches(chosen: list[Task], results: list[Any]) -> int:
-    """How many results differ from the recorded ones, over as many as half a second allows to check."""
+def _mismatches(chosen: list[Task], results: list[Any]) -> tuple[int, dict[int, str]]:
+    """How many results differ from the recorded ones, over as many as half a second allows to check.
+
+    What a turn leaves behind alone was not recorded: it is run again for that, and told by the number of the task, so
+    that no later trial has to.
+    """
     ends = time.perf_counter() + _CHECK_S
-    wrong = 0
+    wrong, learned = 0, {}
     for task, result in zip(chosen[:_CHECKED_RESULTS], results, strict=False):
         expected = task.digest or (_turned_again(task) if task.turn is not None else "")
+        if task.turn is not None:
+            learned[task.index] = expected
         if expected and digest(result) not in (expected, ""):
             wrong += 1
         if time.perf_counter() > ends:
             break
-    return wrong
+    return wrong, learned
 
 
 def _turned_again(task: Task) -> str:
