@@ -203,7 +203,7 @@ class Effects:
         if self._mode == "off":
             return
         if self._mode == "note" and event in _COMES_BACK:
-            sweep()
+            sweep(all_of_them=True)
         if event == "open":
             self.opens(*args)
         elif event in _AUDITED and not (event == "os.kill" and _is_harmless_signal(*args)):

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from .holding import Way, hold, is_gone, leads_to, size_of
+from .holding import Way, hold, is_gone, is_way, leads_to, size_of
 
 if TYPE_CHECKING:
     from .values import Function, Value
@@ -116,7 +116,9 @@ class Turn:
         }
         self.sent = tuple(sent)
         self.starts = starts
-        self.size = sum(map(size_of, self.ways.values()))  # bytes it keeps alive, about
+        kept = set(map(id, known.values()))
+        # bytes it keeps alive, about, and the one before did not
+        self.size = sum(size_of(way) for way in self.ways.values() if id(way) not in kept)
         self.key = next(_numbers)
         self.given: dict[str, Any] | None = None
         _known[self.key] = self
@@ -132,7 +134,9 @@ class Turn:
 
     def if_alive(self) -> Turn | None:
         """Itself; None where what its turns are given is there no more."""
-        return self if self.given is not None or not any(map(is_gone, self.ways.values())) else None
+        if self.given is not None:
+            return self
+        return None if any(map(is_gone, (*self.ways.values(), *filter(is_way, self.starts.values())))) else self
 
     def __call__(self, *items: Value) -> Value:
         """Run a turn for each of `items`; what they leave behind."""

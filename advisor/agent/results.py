@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import sys
 import types
 import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .digest import ATOMS
-from .holding import Lasting, Strong, Way, lasting, release, weigh
+from .holding import Lasting, Strong, Way, lasting, release
+from .weighing import weigh
 
 if TYPE_CHECKING:
     from .values import Arguments, Keywords
 
 _MOST = 4_096
 _MOST_BYTES = 8_000_000
-LARGE_BYTES = 1_000_000  # larger things are not kept alive to be recognised; stands for those that are not weighed
+LARGE_BYTES = 1_000_000  # larger things are not kept alive to be recognised
+_LEAST_BYTES = 2_000  # what is counted for those
 _PARTS = 16  # of a result weighed: each call pays for it
 _LOOKED_INTO = 8  # items of a result, or of an argument, looked at one by one
 _SMALL_INTS = range(-5, 257)  # CPython keeps one object for each of these
@@ -36,7 +40,10 @@ class RecentResults:
             return False
         for value in _one_level(args, kwargs):
             kept = self.held.get(id(value))
-            if kept is not None and kept[0]() is value:
+            if kept is None:
+                continue
+            way = kept[0]
+            if way.is_on(value) if type(way) is _Mark else way() is value:
                 return True
         return False
 
@@ -49,7 +56,9 @@ class RecentResults:
             given = {id(value) for value in _one_level(args, kwargs)}
             made = [value for value in made if id(value) not in given]
         for value in made[:_LOOKED_INTO]:
-            self.keep(id(value), *_way_to(value))
+            found = _way_to(value)
+            if found is not None:
+                self.keep(id(value), *found)
 
     def keep(self, key: int, way: Way, size: int) -> None:
         """One more; the oldest go where there are too many, or too much memory is kept alive for them."""
@@ -73,15 +82,52 @@ class RecentResults:
             self.forget(next(iter(self.held)))
 
 
-def _way_to(value: object) -> tuple[Way, int]:
-    """A way by which a result is recognised, and how many bytes of the script's it may keep alive."""
+class _Mark:
+    """Recognises a container by a part of it, where keeping it would keep from its end what the script would miss."""
+
+    def __init__(self, value: object, part: object) -> None:
+        self.kind = type(value)
+        self.part = weakref.ref(part)
+
+    def __call__(self) -> None:
+        """Leads nowhere: a way, for what it is kept beside."""
+
+    def is_on(self, value: object) -> bool:
+        """True for a container by the same number with the same part first: most likely the one it was made for."""
+        part = self.part()
+        return part is not None and type(value) is self.kind and _first_apart(value) is part
+
+
+def _way_to(value: object) -> tuple[Way, int] | None:
+    """A way by which a result is recognised, and how many bytes of the script's it may keep alive; None for no way."""
     if type(value) not in ATOMS:
         with contextlib.suppress(TypeError):
             return weakref.ref(value), 0
-    size = weigh(value, _PARTS)
-    if size is not None and size <= LARGE_BYTES:
-        return Strong(value, size), size
-    return lasting(value), LARGE_BYTES
+    weight = weigh(value, _PARTS)
+    if not weight.ends and weight.bytes <= LARGE_BYTES:
+        return Strong(value, weight.bytes), weight.bytes
+    if weight.ends != "script":
+        return lasting(value), max(_LEAST_BYTES, sys.getsizeof(value))
+    part = _first_apart(value)
+    return (_Mark(value, part), 0) if part is not None else None
+
+
+def _first_apart(value: object) -> object | None:
+    """The first part of a container that a weak reference can be had of."""
+    todo, looked_at = [value], 0
+    while todo and looked_at < _PARTS:
+        each = todo.pop(0)
+        looked_at += 1
+        kind = type(each)
+        if kind is dict:
+            todo += itertools.islice(each.values(), _PARTS)  # type: ignore[attr-defined]
+        elif kind in (list, tuple, set):
+            todo += itertools.islice(each, _PARTS)  # type: ignore[call-overload]
+        elif kind not in ATOMS:
+            with contextlib.suppress(TypeError):
+                weakref.ref(each)
+                return each
+    return None
 
 
 def _one_level(args: Arguments, kwargs: Keywords) -> Iterator[object]:

@@ -28,7 +28,7 @@ def run_witness(site: Site, order: dict[str, Any], stage: Stage) -> dict[str, An
             witness = Witness(function, args, kwargs, effects=effects, is_own=stage.is_own, looking=looking)
             marks.begin(witness)
             function(*args, **kwargs)
-            marks.judge(witness)
+            marks.judge(witness, more=True)
     except BaseException as error:  # a call that cannot be run again says so in its trials
         return {"error": f"{type(error).__name__}: {error}"}
     marks.settle()

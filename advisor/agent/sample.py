@@ -127,8 +127,8 @@ class Sample:
             return None
         except Exception as error:  # whatever a __reduce__ of the user's raises
             self.pickle_error = self.pickle_error or culprit(error, None, args, kwargs)
-            given = [self.ways.to(arg, 0.0) for arg in args]
-            named = {name: self.ways.to(arg, 0.0) for name, arg in kwargs.items()}
+            given = [self.ways.to(arg, spare_s) for arg in args]
+            named = {name: self.ways.to(arg, spare_s) for name, arg in kwargs.items()}
             task.live = [way for way, _ in given], {name: way for name, (way, _) in named.items()}
             task.size += sum(size for _, size in (*given, *named.values()))
         self.pickle_s.append(time.thread_time() - began)

@@ -65,7 +65,7 @@ def run(config: dict[str, Any], fd: int, bootstrap: Value) -> None:
     counts.stop()
     offspring.gather()
     gc.collect()  # the stage does so: what is gone by then is gone when it is told what can be run again
-    sweep()
+    sweep(all_of_them=True)
     recorder.stop()
     workers.settle()
     wall_s = time.perf_counter() - began

@@ -33,7 +33,8 @@ OFF_AFTER_CALLS = 2_000  # a site called this often ...
 OFF_BELOW_S = 100e-6  # ... for less than this each is sampled from then on; told by the latest ones, since the first
 _JUDGED_CALLS = OFF_AFTER_CALLS // 2  # hold what recording the calls inside them took
 _DIGEST_S = 0.05  # a result that takes longer than this to digest is not digested again at its site
-_LEAST_CALLS = 2  # kept of a site even where the allowance is spent
+LEAST_CALLS = 2  # kept of a site even where the allowance is spent
+_LOOK_S = 0.05  # what each of these may take
 _LONG_CALL_S = 1e-3
 _PICKLE_AT_LEAST_S = 0.5  # what the first pickle of a site may take, whatever is left of the allowance
 _DEFERRED = frozenset({types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType})
@@ -217,8 +218,9 @@ class Site:
 
     def meet(self, function: Function) -> None:
         """The first call: what it enters, and, while it is there, whether it can be sent."""
-        self.target = hold(function)
+        self.target = Strong(None, 0)
         try:
+            self.target = hold(function)
             self.code = code_of(function)
             if type(self.target) is not Strong:
                 self.sample.try_to_send(function)
@@ -227,7 +229,7 @@ class Site:
 
     def keep(self, slot: int, index: int, function: Function, args: Arguments, kwargs: Keywords) -> Task | None:
         """The call as a task, put into `slot`; None where it is too much to keep."""
-        left_s = self.allowance.left_s
+        left_s = max(self.allowance.left_s, _LOOK_S if len(self.sample.tasks) < LEAST_CALLS else 0.0)
         try:
             limit_s = max(_PICKLE_AT_LEAST_S, left_s)
             task = self.sample.capture(index, function, args, kwargs, limit_s=limit_s, spare_s=left_s)
@@ -254,7 +256,7 @@ class Site:
 
     def costs_nothing(self, args: Arguments, kwargs: Keywords) -> bool:
         """True for calls that are kept even where the allowance is spent: without pickling, and the first ones."""
-        return is_immutable(args, kwargs) or len(self.sample.tasks) < _LEAST_CALLS
+        return is_immutable(args, kwargs) or len(self.sample.tasks) < LEAST_CALLS
 
     def after(
         self, task: Task | None, witness: Witness | None, result: object, args: Arguments, kwargs: Keywords
@@ -267,7 +269,7 @@ class Site:
         try:
             self.marks.results.add(result, args, kwargs)
             if witness is not None:
-                self.marks.judge(witness)
+                self.marks.judge(witness, more=self.witnessed < WITNESS_CALLS)
         except Exception:  # as above
             self.witnessed = WITNESS_CALLS
         if task is None or self.allowance.left_s <= 0:

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from .outline import Plan, Turn, is_container, start_of
-from .site import Site
+from .site import LEAST_CALLS, WITNESS_CALLS, Site
 from .witness import VARIABLE
 
 if TYPE_CHECKING:
@@ -87,16 +87,11 @@ class Turns(Site):
 
     def begin(self, index: int, frame: FrameType) -> None:
         """Record what is known before the turn."""
-        items = [_value(frame, name) for name in self.plan["items"]]
-        item = items[0] if len(items) == 1 else tuple(items) if items else None
         began = time.thread_time()
         turn = self.turn_in(frame)
         self.allowance.spend(time.thread_time() - began)
-        fixed = turn.fixed
-        named = zip((*self.plan["items"], *fixed), (*items, *fixed.values()), strict=True)
-        seen = {f"{VARIABLE}{name}": value for name, value in named}
-        task, witness, written = self.before(index, turn, (item,), {}, (turn.__wrapped__, (), seen))
-        opened = _Open(frame, task, witness, written)
+        known = self.known(index, frame, turn) if turn is not None else (None, None, None)
+        opened = _Open(frame, *known)
         self.inside.add(opened.thread)
         self.most_inside = max(self.most_inside, len(self.inside))
         self.recorder.effects.stack().append(self.notes)
@@ -104,12 +99,26 @@ class Turns(Site):
         self.open[opened.thread] = opened
         opened.began = time.perf_counter()
 
-    def turn_in(self, frame: FrameType) -> Turn:
-        """The loop as a function with what all its turns read; another one where any of that is another object."""
+    def known(self, index: int, frame: FrameType, turn: Turn) -> tuple[Task | None, Witness | None, int | None]:
+        """What `before` tells of a turn."""
+        items = [_value(frame, name) for name in self.plan["items"]]
+        item = items[0] if len(items) == 1 else tuple(items) if items else None
+        fixed = turn.fixed
+        named = zip((*self.plan["items"], *fixed), (*items, *fixed.values()), strict=True)
+        seen = {f"{VARIABLE}{name}": value for name, value in named}
+        return self.before(index, turn, (item,), {}, (turn.__wrapped__, (), seen))
+
+    def turn_in(self, frame: FrameType) -> Turn | None:
+        """The loop as a function with what all its turns read; another one where any of that is another object.
+
+        None where another is needed, and the allowance is spent.
+        """
         if self.function is None:
             self.function = self.make(frame.f_globals)
         fixed = {name: _value(frame, name) for name in self.plan["fixed"]}
         if self.turn is None or not self.turn.has(fixed):
+            if self.allowance.left_s <= 0 and len(self.sample.tasks) >= LEAST_CALLS:
+                return None
             starts = {name: start_of(kind, _value(frame, name)) for name, kind in self.plan["accumulators"]}
             for name, kind in self.plan["accumulators"]:
                 if kind != "value" and not is_container(_value(frame, name)):  # a hash is fed in order
@@ -144,7 +153,7 @@ class Turns(Site):
         """Note what the turn changed."""
         began = time.thread_time()
         try:
-            self.marks.judge(witness)
+            self.marks.judge(witness, more=self.witnessed < WITNESS_CALLS)
         except Exception:  # as above
             self.failed = True
         self.recorder.allowance.spend(time.thread_time() - began)

@@ -173,11 +173,11 @@ class Marks:
                 same = owner is None or id(owner()) in owners
                 self.between[change.name] = self.between.get(change.name, 0) + same
 
-    def judge(self, witness: Witness) -> None:
-        """Note what a call changed, and how it left what it shares."""
+    def judge(self, witness: Witness, *, more: bool) -> None:
+        """Note what a call changed, and how it left what it shares, where `more` calls are to be watched."""
         for change, owner in witness.changes():
             self.touched.setdefault(change.path, []).append((owner, change))
-        self.looks = witness.look()
+        self.looks = witness.look() if more else []
 
     def settle(self) -> None:
         """Tell what the changes come to, and let go of the script's objects."""

@@ -109,6 +109,7 @@ def spoken_of(found: dict[str, Any]) -> dict[str, Any]:
     return next(site for site in found["sites"] if site["id"] == found["recommendation"]["site"])
 
 
+@pytest.mark.realtime
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_both_ways_name_the_same_call_and_what_limits_it(
     name: str, refusing: str, tmp_path: Path, environment: dict[str, str]

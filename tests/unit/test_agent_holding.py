@@ -32,11 +32,12 @@ import pytest
 
 from advisor.agent import holding
 from advisor.agent.effects import Effects
-from advisor.agent.holding import hold, is_gone, is_same, sweep, weigh
+from advisor.agent.holding import hold, is_gone, is_same, sweep
 from advisor.agent.outline import Turn
 from advisor.agent.recorder import Recorder
 from advisor.agent.results import RecentResults
 from advisor.agent.sample import SITE_BYTES, GoneError, Sample, Task
+from advisor.agent.weighing import weigh
 
 # Scripts leave files open, and so do these.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -60,6 +61,10 @@ class Plain:
     def run(self, x: int) -> tuple[int, object]:
         """A call."""
         return x, self.part
+
+    def other(self, x: int) -> int:
+        """Another."""
+        return x
 
 
 class Slotted:
@@ -192,7 +197,6 @@ OWN: dict[str, Callable[[], object]] = {
     "socket": socket.socket,
     "generator": drawing,
     "finalizer": Finalized,
-    "finalizer inside": lambda: {"a": [Finalized()]},
     "watched": watched,
     "folder": lambda: os.scandir("."),
     "pool": lambda: Plain(working()),
@@ -220,6 +224,26 @@ def test_what_the_script_would_miss_goes_when_the_script_lets_it_go(kind: str) -
     assert is_gone(way)
 
 
+def test_what_ends_by_the_scripts_own_code_is_not_kept_for_a_moment() -> None:
+    Missed.gone, kept = 0, [Missed(1)]
+    way = hold({"a": kept})
+    kept.clear()
+    assert Missed.gone == 1
+    assert is_gone(way)
+
+
+def test_memory_that_others_lend_is_given_back() -> None:
+    buffer = bytearray(100)
+    view, array = memoryview(buffer)[:10], np.frombuffer(buffer, dtype=np.uint8)
+    ways = hold(view), hold(array), hold([array[2:]])
+    del view, array
+    sweep()
+    assert all(map(is_gone, ways))
+    buffer.extend(b"x")
+    parts = np.array([Missed(1), None], dtype=object)
+    assert weigh(parts).ends == "script"
+
+
 def test_one_object_without_weak_references_has_one_way() -> None:
     first, second = sqlite3.connect(":memory:"), sqlite3.connect(":memory:")
     assert is_same(hold(first), hold(first))
@@ -240,7 +264,7 @@ def test_an_object_that_resolves_itself_when_it_is_asked_what_it_is_stays_unreso
             raise RuntimeError("resolved")
 
     hold(Lazy())
-    assert weigh(Lazy()) is not None
+    assert weigh(Lazy()).ends == ""
 
 
 def test_a_file_written_by_calls_is_flushed_when_the_script_lets_it_go(tmp_path: Path) -> None:
@@ -267,7 +291,7 @@ def test_a_file_written_by_calls_is_flushed_when_the_script_lets_it_go(tmp_path:
 
 
 def test_an_object_that_would_be_missed_is_called_again_by_its_pickle() -> None:
-    sample = Sample()
+    sample, Missed.gone = Sample(), 0
     for index in range(3):
         made = Missed(index)
         task = sample.capture(index, made.run, (index,), {}, limit_s=1.0, spare_s=1.0)
@@ -343,6 +367,38 @@ def test_states_that_hold_what_is_watched_are_recognised() -> None:
     state = {"ps": [part]}
     results.add(state, (), {})
     assert results.are_in((state,), {})
+    assert not results.are_in(({"ps": [part]},), {})
+
+
+def test_states_of_many_parts_are_recognised_after_many_others() -> None:
+    for make in (
+        lambda: [(x, x) for x in range(20)],
+        lambda: {x: [x] for x in range(20)},
+        lambda: ([[1] * 20] * 20, 1),
+    ):
+        results, states = RecentResults(), [make() for _ in range(50)]
+        for state in states:
+            results.add(state, (), {})
+        assert all(results.are_in((state,), {}) for state in states)
+
+
+def test_methods_of_one_object_share_its_way() -> None:
+    sample, big = Sample(), Plain([[number] for number in range(1_000)])
+    for index in range(10):
+        for method in (big.run, big.other):
+            assert sample.capture(index, method, (index,), {}, limit_s=1.0, spare_s=1.0) is not None
+    assert len({id(way) for way in sample.ways.recent.values() if way() is big}) == 1
+
+
+def test_where_no_time_is_left_calls_are_kept_all_the_same_and_nothing_is_pickled_for_them() -> None:
+    sample = Sample()
+    for index, function in enumerate((Plain().run, enclosing(1), functools.partial(int, 1), int, len, [].append)):
+        task = sample.capture(index, function, (), {}, limit_s=1.0, spare_s=0.0)
+        assert task is not None
+        assert task.is_alive()
+    task = sample.capture(9, Missed(1).run, (1,), {}, limit_s=1.0, spare_s=0.0)
+    assert task is not None
+    assert not task.is_alive()
 
 
 def test_what_the_script_refers_to_itself_is_not_taken_for_its_own_reference() -> None:
