@@ -9,7 +9,9 @@ import functools
 import gc
 import io
 import itertools
+import multiprocessing.process
 import sys
+import threading
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -52,6 +54,7 @@ _HEAVY_MODULES = frozenset(
 # Their objects are looked into: an iterator draws from what may be a file.
 _CONTAINER_MODULES = ("_csv", "_queue", "builtins", "functools", "itertools", "types")
 _ALIVE_MODULES = ("logging",)  # loggers are the interpreter's
+_LISTED = (threading.Thread, multiprocessing.process.BaseProcess)
 # Their end runs what stands in a `finally`, or ends what their frames hold.
 _RUNNING = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.FrameType, types.TracebackType)
 _NUMBERS = frozenset({int, float})
@@ -92,9 +95,9 @@ def _weighed(value: Value, most_parts: int) -> Weight:
             return Weight(_extrapolated(value, total, most_parts), ends)
         seen[id(each)] = each
         how = _how(kind)
-        if how.free:
+        if how.free or ((how.system or how.finalizes) and _is_standard(each)):
             continue
-        if how.finalizes or _is_watched(each):
+        if how.finalizes or (not how.listed and _is_watched(each)):
             return Weight(total, "script")
         if how.system and not (how.reads and not each.writable()):
             ends = "system"
@@ -115,6 +118,7 @@ class _How(NamedTuple):
 
     free: bool = False  # alive anyhow, or keep nothing alive that could be missed
     finalizes: bool = False  # by code of the script's
+    listed: bool = False  # by the library, which is told of its end: nobody else need be
     system: bool = False  # its end does something, in C
     reads: bool = False  # a file, which may be one that is only read: that matters to nobody but for their number
     bytes: int | None = _OBJECT_BYTES  # None: as it says itself
@@ -164,7 +168,7 @@ def _look_at(kind: type) -> _How:
     own = kind is not base
     return _How(
         bytes=_OBJECT_BYTES if own or base in (*_SEQUENCES, dict) else None, parts=parts,
-        attributes=own or issubclass(kind, BaseException), slots=tuple(slots),
+        attributes=own or issubclass(kind, BaseException), slots=tuple(slots), listed=issubclass(kind, _LISTED),
     )  # fmt: skip
 
 
@@ -220,6 +224,12 @@ _PARTS: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
     (functools._lru_cache_wrapper, gc.get_referents),
     (BaseException, lambda error: (*error.args, error.__traceback__, error.__context__, error.__cause__)),
 )
+
+
+def _is_standard(file: Value) -> bool:
+    """True for the streams that the interpreter keeps itself."""
+    streams = (sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    return any(file is stream for stream in streams)
 
 
 def _is_watched(value: Value) -> bool:

@@ -13,12 +13,14 @@ import functools
 import gc
 import itertools
 import logging
+import multiprocessing
 import os
 import queue
 import random
 import re
 import socket
 import sqlite3
+import sys
 import threading
 import time
 import types
@@ -65,6 +67,27 @@ class Plain:
     def other(self, x: int) -> int:
         """Another."""
         return x
+
+
+class OwnThread(threading.Thread):
+    """A thread that is its task."""
+
+    def run(self) -> None:
+        """The task."""
+
+
+class OwnProcess(multiprocessing.Process):
+    """A process that is its task."""
+
+    def run(self) -> None:
+        """The task."""
+
+
+def ran() -> object:
+    thread = OwnThread()
+    thread.start()
+    thread.join()
+    return thread.run
 
 
 class Slotted:
@@ -156,6 +179,10 @@ DATA: dict[str, Callable[[], object]] = {
     "path": lambda: Path("x"),
     "namespace": lambda: types.SimpleNamespace(a=argparse.Namespace(b=1)),
     "weak reference": lambda: [weakref.ref(Color)],
+    "standard stream": lambda: Plain(sys.__stdout__),
+    "thread": lambda: OwnThread().run,
+    "thread that has run": ran,
+    "process": lambda: OwnProcess().run,
     "many": lambda: [[number] for number in range(5_000)],
 }
 
