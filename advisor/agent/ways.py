@@ -41,6 +41,9 @@ class Ways:
             return Strong(value, 0), 0
         if kind is Turn:
             return value.if_alive, 0
+        if kind is memoryview:  # kept, it would keep its buffer from being resized
+            copied = memoryview(bytearray(value)).cast(value.format, value.shape) if value.nbytes else memoryview(b"")
+            return Strong(copied, value.nbytes), value.nbytes
         known = self.recent.get(id(value))
         if known is not None and leads_to(known, value):
             return known, 0

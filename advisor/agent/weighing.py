@@ -53,7 +53,11 @@ _HEAVY_MODULES = frozenset(
 )  # fmt: skip
 # Their objects are looked into: an iterator draws from what may be a file.
 _CONTAINER_MODULES = ("_csv", "_queue", "builtins", "functools", "itertools", "types")
-_ALIVE_MODULES = ("logging",)  # loggers are the interpreter's
+# Loggers are the interpreter's; locks and queues of processes have nothing that others wait for the end of.
+_ALIVE_MODULES = (
+    "logging", "multiprocessing.heap", "multiprocessing.queues", "multiprocessing.sharedctypes",
+    "multiprocessing.synchronize",
+)  # fmt: skip
 _LISTED = (threading.Thread, multiprocessing.process.BaseProcess)
 # Their end runs what stands in a `finally`, or ends what their frames hold.
 _RUNNING = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.FrameType, types.TracebackType)

@@ -179,6 +179,10 @@ DATA: dict[str, Callable[[], object]] = {
     "path": lambda: Path("x"),
     "namespace": lambda: types.SimpleNamespace(a=argparse.Namespace(b=1)),
     "weak reference": lambda: [weakref.ref(Color)],
+    "lock of processes": lambda: [multiprocessing.Lock()],
+    "queue of processes": multiprocessing.Queue,
+    "value of processes": lambda: Plain(multiprocessing.Value("i", 0)),
+    "array of processes": lambda: multiprocessing.Array("d", 10),
     "standard stream": lambda: Plain(sys.__stdout__),
     "thread": lambda: OwnThread().run,
     "thread that has run": ran,
@@ -269,6 +273,18 @@ def test_memory_that_others_lend_is_given_back() -> None:
     buffer.extend(b"x")
     parts = np.array([Missed(1), None], dtype=object)
     assert weigh(parts).ends == "script"
+
+
+@pytest.mark.parametrize(
+    "view", [memoryview(bytearray(b"abcdefgh"))[2:6], memoryview(b""), memoryview(b"abcdefgh").cast("H")]
+)
+def test_a_view_is_given_again_over_a_copy_of_what_it_shows(view: memoryview) -> None:
+    sample = Sample()
+    task = sample.capture(0, len, (view,), {}, limit_s=1.0, spare_s=1.0)
+    assert task is not None
+    _, (again,), _ = task.load()
+    assert (again.tolist(), again.format, again.shape) == (view.tolist(), view.format, view.shape)
+    assert again.obj is not view.obj or not view.nbytes
 
 
 def test_one_object_without_weak_references_has_one_way() -> None:
