@@ -306,6 +306,11 @@ def test_more_workers_than_cores_are_advised_where_calls_wait_or_many_repeats_sh
     )
 
 
+def test_more_workers_than_cores_are_not_given_up_for_fewer_that_were_measured_once():
+    once = replace(trial(TWO_PROCESSES, 1.6), wall_s=(1.6,))
+    assert weigh(site(PYTHON), [trial(SERIAL, 3.0), once, trial(MORE_THAN_CORES, 1.55)]).mix == MORE_THAN_CORES
+
+
 def test_more_workers_than_cores_stand_where_none_that_just_fill_them_could_be_tried():
     assert weigh(site(PYTHON), [trial(SERIAL, 3.0), trial(MORE_THAN_CORES, 1.6)]).mix == MORE_THAN_CORES
 
