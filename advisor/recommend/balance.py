@@ -246,8 +246,9 @@ def _possible(trial: Trial, serial: Trial, site: Site, machine: Machine, calls: 
 def _overfull(trial: Trial, trials: Sequence[Trial], filled: int | None) -> bool:
     """True for more workers than the `filled` cores on tasks that only compute, where fewer that fill them were tried.
 
-    And tried as often: what was repeated is not given up for what was measured once. There is nothing for them to do: that they were faster in a few repeats is a busy moment of the others. Often
-    repeated, the trials outrank it, as tasks of very different lengths may fill the cores better so.
+    There is nothing for them to do: that they were faster in a few repeats is a busy moment of the others. Often
+    repeated, the trials outrank it, as tasks of very different lengths may fill the cores better so; and what was
+    repeated is not given up for what was measured once.
     """
     if filled is None or trial.mix.workers <= filled or len(trial.wall_s) >= MANY_REPEATS:
         return False
