@@ -8,8 +8,10 @@ with a finalizer runs it: of these only a way is kept, which leads nowhere once 
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import gc
+import itertools
 import pickle
 import sys
 import types
@@ -17,7 +19,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .weighing import MOST_PARTS, weigh
+from .digest import ATOMS
+from .weighing import BOUND_BY_NAME, MOST_PARTS, weigh
 
 if TYPE_CHECKING:
     from .values import Value
@@ -26,7 +29,7 @@ Way = Callable[[], Any]
 """Leads to an object; to None where that is gone."""
 
 _SWEPT = 16  # objects looked at each time, and as many of those that came last
-_BOUND_BY_NAME = (types.BuiltinFunctionType, types.MethodWrapperType)
+_MARKING_PARTS = 16  # of a container looked at for one to tell it by
 
 
 class Strong:
@@ -78,6 +81,53 @@ class Snapshot:
         return self.value
 
 
+class Mark:
+    """Recognises a container that may not be kept for a moment longer: what ends with it is the script's own code.
+
+    By its number and a part of it that a weak reference can be had of, where it has one.
+    """
+
+    __slots__ = ("kind", "number", "part")
+
+    def __init__(self, value: Value) -> None:
+        part = _first_apart(value)
+        self.kind = type(value)
+        self.number = id(value)
+        self.part = weakref.ref(part) if part is not None else None
+
+    def __call__(self) -> None:
+        """It leads nowhere."""
+
+    def is_on(self, value: Value) -> bool:
+        """True for a container with the same number and the same part first: most likely the one it was made for."""
+        part = self.part() if self.part is not None else None
+        alike = part is not None and id(value) == self.number and type(value) is self.kind
+        return alike and _first_apart(value) is part
+
+    def is_as(self, other: Mark) -> bool:
+        """True for a mark of the same container."""
+        mine, others = (mark.part() if mark.part is not None else None for mark in (self, other))
+        return mine is not None and mine is others and (self.number, self.kind) == (other.number, other.kind)
+
+
+def _first_apart(value: Value) -> Value | None:
+    """The first part of a container that a weak reference can be had of."""
+    todo, looked_at = [value], 0
+    while todo and looked_at < _MARKING_PARTS:
+        each = todo.pop(0)
+        looked_at += 1
+        kind = type(each)
+        if kind is dict:
+            todo += itertools.islice(each.values(), _MARKING_PARTS)
+        elif kind in (list, tuple, set):
+            todo += itertools.islice(each, _MARKING_PARTS)
+        elif kind not in ATOMS:
+            with contextlib.suppress(TypeError):
+                weakref.ref(each)
+                return each
+    return None
+
+
 class Bound:
     """A method of an object; `function` is a name where it is written in C.
 
@@ -102,11 +152,6 @@ class Bound:
             return getattr(owner, self.function)
         function = self.function()
         return types.MethodType(function, owner) if function is not None else None
-
-    @property
-    def lasts(self) -> bool:
-        """True where its object is there as long as it is."""
-        return type(self.owner) is Strong
 
 
 def _own_references(value: Value) -> int:
@@ -135,11 +180,7 @@ def hold(value: Value, most_bytes: int = sys.maxsize, most_parts: int = MOST_PAR
     try:
         return weakref.ref(value)
     except TypeError:
-        return lasting(value) if weight.ends != "script" else nowhere
-
-
-def nowhere() -> None:
-    """The way to what may not be kept for a moment longer: what ends with it is the script's own code."""
+        return lasting(value) if weight.ends != "script" else Mark(value)
 
 
 def lasting(value: Value) -> Lasting:
@@ -165,13 +206,17 @@ def sweep(*, all_of_them: bool = False) -> None:
 
     Looks at some each time, in turn, since a script may keep thousands, and at those that came last.
     """
-    for _ in range(min(len(_turns), len(_turns) if all_of_them else _SWEPT)):
-        try:
-            if not all_of_them:
-                _look_at(_turns.pop())
-            _look_at(_turns.popleft())
-        except IndexError:  # another thread is at it
-            return
+    last = [] if all_of_them else _taken(_turns.pop, _SWEPT)
+    for key in (*_taken(_turns.popleft, len(_turns) if all_of_them else _SWEPT), *reversed(last)):
+        _look_at(key)  # those that came last come last again
+
+
+def _taken(take: Callable[[], int], most: int) -> list[int]:
+    taken: list[int] = []
+    with contextlib.suppress(IndexError):  # no more, or another thread took them
+        while len(taken) < most:
+            taken.append(take())
+    return taken
 
 
 def _look_at(key: int) -> None:
@@ -187,7 +232,7 @@ def _look_at(key: int) -> None:
 
 def is_found_by_name(method: Value) -> bool:
     """True for a method of an object written in C; functions of modules and of some binding tools have others there."""
-    if not any(type(method) is each for each in _BOUND_BY_NAME):  # by identity: a class may have an `__eq__` of its own
+    if not any(type(method) is each for each in BOUND_BY_NAME):  # by identity: a class may have an `__eq__` of its own
         return False
     owner = method.__self__
     if owner is None or issubclass(type(owner), types.ModuleType):
@@ -200,7 +245,7 @@ def is_found_by_name(method: Value) -> bool:
 
 def is_way(value: Value) -> bool:
     """True for what `hold` gives."""
-    return value is nowhere or any(type(value) is each for each in (Strong, Lasting, Bound, weakref.ref))
+    return any(type(value) is each for each in (Strong, Lasting, Mark, Bound, weakref.ref))
 
 
 def is_gone(way: Way) -> bool:
@@ -215,6 +260,8 @@ def leads_to(way: Way, value: Value) -> bool:
     """True where it leads to this very object, or to the same method of it."""
     if type(way) is Strong:
         return way.value is value
+    if type(way) is Mark:
+        return way.is_on(value)
     if type(way) is not Bound:
         return value is not None and way() is value
     if type(value) is types.MethodType:
@@ -225,7 +272,14 @@ def leads_to(way: Way, value: Value) -> bool:
 
 def is_same(one: Way, other: Way) -> bool:
     """True where both lead to one object, or led to one: of an object there is but one plain weak reference."""
+    if type(one) is Mark:
+        return one is other or (type(other) is Mark and one.is_as(other))
     return one is other or (one() is not None and one() is other())
+
+
+def lasts(way: Way) -> bool:
+    """True where it cannot come to lead nowhere."""
+    return type(way) is Strong or (type(way) is Bound and lasts(way.owner))
 
 
 def size_of(way: Way) -> int:

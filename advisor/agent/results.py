@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import sys
 import types
 import weakref
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .digest import ATOMS
-from .holding import Lasting, Strong, Way, lasting, release
+from .holding import Lasting, Mark, Strong, Way, lasting, leads_to, release
 from .weighing import weigh
 
 if TYPE_CHECKING:
@@ -40,10 +39,7 @@ class RecentResults:
             return False
         for value in _one_level(args, kwargs):
             kept = self.held.get(id(value))
-            if kept is None:
-                continue
-            way = kept[0]
-            if way.is_on(value) if type(way) is _Mark else way() is value:
+            if kept is not None and leads_to(kept[0], value):
                 return True
         return False
 
@@ -56,9 +52,7 @@ class RecentResults:
             given = {id(value) for value in _one_level(args, kwargs)}
             made = [value for value in made if id(value) not in given]
         for value in made[:_LOOKED_INTO]:
-            found = _way_to(value)
-            if found is not None:
-                self.keep(id(value), *found)
+            self.keep(id(value), *_way_to(value))
 
     def keep(self, key: int, way: Way, size: int) -> None:
         """One more; the oldest go where there are too many, or too much memory is kept alive for them."""
@@ -82,24 +76,8 @@ class RecentResults:
             self.forget(next(iter(self.held)))
 
 
-class _Mark:
-    """Recognises a container by a part of it, where keeping it would keep from its end what the script would miss."""
-
-    def __init__(self, value: object, part: object) -> None:
-        self.kind = type(value)
-        self.part = weakref.ref(part)
-
-    def __call__(self) -> None:
-        """Leads nowhere: a way, for what it is kept beside."""
-
-    def is_on(self, value: object) -> bool:
-        """True for a container by the same number with the same part first: most likely the one it was made for."""
-        part = self.part()
-        return part is not None and type(value) is self.kind and _first_apart(value) is part
-
-
-def _way_to(value: object) -> tuple[Way, int] | None:
-    """A way by which a result is recognised, and how many bytes of the script's it may keep alive; None for no way."""
+def _way_to(value: object) -> tuple[Way, int]:
+    """A way by which a result is recognised, and how many bytes of the script's it may keep alive."""
     if type(value) not in ATOMS:
         with contextlib.suppress(TypeError):
             return weakref.ref(value), 0
@@ -108,26 +86,7 @@ def _way_to(value: object) -> tuple[Way, int] | None:
         return Strong(value, weight.bytes), weight.bytes
     if weight.ends != "script":
         return lasting(value), max(_LEAST_BYTES, sys.getsizeof(value))
-    part = _first_apart(value)
-    return (_Mark(value, part), 0) if part is not None else None
-
-
-def _first_apart(value: object) -> object | None:
-    """The first part of a container that a weak reference can be had of."""
-    todo, looked_at = [value], 0
-    while todo and looked_at < _PARTS:
-        each = todo.pop(0)
-        looked_at += 1
-        kind = type(each)
-        if kind is dict:
-            todo += itertools.islice(each.values(), _PARTS)  # type: ignore[attr-defined]
-        elif kind in (list, tuple, set):
-            todo += itertools.islice(each, _PARTS)  # type: ignore[call-overload]
-        elif kind not in ATOMS:
-            with contextlib.suppress(TypeError):
-                weakref.ref(each)
-                return each
-    return None
+    return Mark(value), 0
 
 
 def _one_level(args: Arguments, kwargs: Keywords) -> Iterator[object]:

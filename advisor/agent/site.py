@@ -15,7 +15,7 @@ from .callee import code_of
 from .digest import digest
 from .effects import Notes
 from .eventloop import LoopWaits
-from .holding import Strong, Way, hold, sweep
+from .holding import Strong, Way, hold, lasts, sweep
 from .openfiles import written_bytes
 from .sample import Sample, Task, is_immutable
 from .tally import PERIOD, Tally
@@ -34,7 +34,7 @@ OFF_BELOW_S = 100e-6  # ... for less than this each is sampled from then on; tol
 _JUDGED_CALLS = OFF_AFTER_CALLS // 2  # hold what recording the calls inside them took
 _DIGEST_S = 0.05  # a result that takes longer than this to digest is not digested again at its site
 LEAST_CALLS = 2  # kept of a site even where the allowance is spent
-_LOOK_S = 0.05  # what each of these may take
+_LEAST_CALL_S = 0.05  # what keeping each of these may take
 _LONG_CALL_S = 1e-3
 _PICKLE_AT_LEAST_S = 0.5  # what the first pickle of a site may take, whatever is left of the allowance
 _DEFERRED = frozenset({types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType})
@@ -222,14 +222,14 @@ class Site:
         try:
             self.target = hold(function)
             self.code = code_of(function)
-            if type(self.target) is not Strong:
+            if not lasts(self.target):
                 self.sample.try_to_send(function)
         except Exception:  # an odd object of the user's that is asked what it is
             self.code = None
 
     def keep(self, slot: int, index: int, function: Function, args: Arguments, kwargs: Keywords) -> Task | None:
         """The call as a task, put into `slot`; None where it is too much to keep."""
-        left_s = max(self.allowance.left_s, _LOOK_S if len(self.sample.tasks) < LEAST_CALLS else 0.0)
+        left_s = max(self.allowance.left_s, _LEAST_CALL_S if len(self.sample.tasks) < LEAST_CALLS else 0.0)
         try:
             limit_s = max(_PICKLE_AT_LEAST_S, left_s)
             task = self.sample.capture(index, function, args, kwargs, limit_s=limit_s, spare_s=left_s)

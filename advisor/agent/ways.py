@@ -6,7 +6,7 @@ import types
 from typing import TYPE_CHECKING
 
 from .digest import ATOMS
-from .holding import Bound, Snapshot, Strong, Way, hold, is_found_by_name, leads_to, size_of
+from .holding import Bound, Snapshot, Strong, Way, hold, is_found_by_name, lasts, leads_to, size_of
 from .outline import Turn
 from .pickling import pickled
 from .weighing import MOST_PARTS
@@ -58,7 +58,7 @@ class Ways:
             return Bound(method.__name__, owner), size
         function, more = self.to(method.__func__, spare_s)
         way = Bound(function, owner)
-        if not way.lasts:
+        if not lasts(way):
             size += self.snapshot(way, method.__self__, spare_s)
         return way, size + more
 

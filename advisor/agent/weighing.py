@@ -32,7 +32,7 @@ _READERS = (io.TextIOWrapper, io.BufferedReader, io.FileIO)
 _BUFFERS = (io.BytesIO, io.StringIO)
 _LOCKS = (_thread.LockType, _thread.RLock)
 _SEQUENCES = (list, tuple, set, frozenset, collections.deque)
-_BOUND_BY_NAME = (types.BuiltinFunctionType, types.MethodWrapperType)
+BOUND_BY_NAME = (types.BuiltinFunctionType, types.MethodWrapperType)
 _WRAPPERS = (functools.partial, functools._lru_cache_wrapper)
 # Types of these, written in C, hold data and nothing of the system's.
 _DATA_MODULES = frozenset(
@@ -179,9 +179,7 @@ def _look_at(kind: type) -> _How:
 def _own_bytes(how: _How, value: Value) -> int:
     if how.bytes is None:
         return max(sys.getsizeof(value), int(getattr(value, "nbytes", 0) or 0))
-    if how.reads:
-        return _FILE_BYTES
-    return how.bytes + (_ITEM_BYTES * len(value) if how.parts is _first else 0)
+    return how.bytes + (_ITEM_BYTES * len(value) if how.parts is iter else 0)
 
 
 def _parts(how: _How, value: Value) -> list[Any]:
@@ -196,19 +194,15 @@ def _parts(how: _How, value: Value) -> list[Any]:
     return found
 
 
-def _first(values: Iterable[Any]) -> Iterable[Any]:
-    return itertools.islice(values, MOST_PARTS)
-
-
 def _of_mapping(mapping: dict[Any, Any]) -> Iterable[Any]:
-    return itertools.chain.from_iterable(itertools.islice(dict.items(mapping), MOST_PARTS))
+    return itertools.chain.from_iterable(dict.items(mapping))
 
 
 def _of_array(array: Value) -> Iterator[Any]:
     """What lends it its memory, and what it refers to."""
     yield array.base
     if getattr(getattr(array, "dtype", None), "hasobject", False):
-        yield from itertools.islice(array.flat, MOST_PARTS)
+        yield from array.flat
 
 
 def _of_function(function: types.FunctionType) -> Iterator[Any]:
@@ -219,11 +213,11 @@ def _of_function(function: types.FunctionType) -> Iterator[Any]:
 
 
 _PARTS: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
-    (_SEQUENCES, _first),
+    (_SEQUENCES, iter),
     (dict, _of_mapping),
     (types.FunctionType, _of_function),
     (types.MethodType, lambda method: (method.__func__, method.__self__)),
-    (_BOUND_BY_NAME, lambda method: (method.__self__,)),
+    (BOUND_BY_NAME, lambda method: (method.__self__,)),
     (functools.partial, lambda partial: (partial.func, partial.args, partial.keywords)),
     (functools._lru_cache_wrapper, gc.get_referents),
     (BaseException, lambda error: (*error.args, error.__traceback__, error.__context__, error.__cause__)),

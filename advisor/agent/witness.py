@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .digest import ATOMS
-from .holding import Way, hold, is_gone, is_same, leads_to
+from .holding import Strong, Way, hold, is_gone, is_same, leads_to
 from .openfiles import shared_writable_files
 from .reach import reachable
 from .results import LARGE_BYTES, RecentResults
@@ -52,8 +52,10 @@ class Witness:
         self.looking = looking
         self.databases = effects.databases
         things, self.names = reachable(function, is_own)
-        given = [(name, hold(value)) for name, value in _given(function, args, kwargs)]
-        self.watched: list[tuple[str, Callable[[], object], Way | None]] = [(name, way, way) for name, way in given]
+        # What the call is given is there while it runs, however little of it may be kept afterwards.
+        self.watched: list[tuple[str, Callable[[], object], Way | None]] = [
+            (name, Strong(value, 0), hold(value)) for name, value in _given(function, args, kwargs)
+        ]
         self.watched += [(name, read, None) for name, read in things]
         self.before = self.look()
         self.open_files = effects.open_files
@@ -100,7 +102,7 @@ class Witness:
 def changed(looks: list[Look]) -> Iterator[tuple[Change, Way | None]]:
     """Each thing that differs now from what it was at a look, with the object it belongs to, if that is there still."""
     for name, read, owner, snapshot in looks:
-        if owner is not None and is_gone(owner):
+        if owner is read and is_gone(read):
             continue
         found: list[Change] = []
         with contextlib.suppress(Exception):  # as above
@@ -177,7 +179,10 @@ class Marks:
         """Note what a call changed, and how it left what it shares, where `more` calls are to be watched."""
         for change, owner in witness.changes():
             self.touched.setdefault(change.path, []).append((owner, change))
-        self.looks = witness.look() if more else []
+        looks = witness.look() if more else []
+        self.looks = [
+            (name, read if owner is None else owner, owner, snapshot) for name, read, owner, snapshot in looks
+        ]
 
     def settle(self) -> None:
         """Tell what the changes come to, and let go of the script's objects."""

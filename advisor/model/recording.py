@@ -39,8 +39,8 @@ class RecordedSite:
     more than once, `connections` what is a connection to a database in a file, or a cursor of one, that was there
     before the calls. `unevenness` is the relative standard deviation of the sampled calls' traced seconds,
     `longest_ratio` the longest one over their mean, the first call left out; None where not known. `draws` says
-    that calls are given a generator, which they use up, `gone` that the script had let go of what any of them
-    needs. `rows` is how often the innermost loop around them began, None where not known. `safe_requests` counts
+    that calls are given a generator, which they use up, `gone` that the script had let go of what most of
+    them need. `rows` is how often the innermost loop around them began, None where not known. `safe_requests` counts
     HTTP requests that only read. `callee_name` is the qualified name of the callee's code. `current` is the pool
     the script runs the calls on today. `outline` is the loop as a function, where the site is one and its calls are
     turns. `loop_calls` were looked at while they held up an asyncio event loop, and `loop_waiting` tasks were due

@@ -49,7 +49,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pyte
 def _collected() -> Iterator[None]:
     """What a test leaves open ends with it: later on the warning of it is an error."""
     yield
-    sweep()
+    sweep(all_of_them=True)
     gc.collect()
 
 
@@ -579,3 +579,35 @@ def test_however_large_what_all_turns_are_given_is_they_are_kept() -> None:
         assert task is not None
         sample.keep(slot, task)
     assert len(sample.tasks) == 30
+
+
+class Counted:
+    """What a state holds beside its figures: it ends by code of the script's."""
+
+    def __del__(self) -> None:
+        pass
+
+
+def test_changes_of_what_may_not_be_kept_are_seen_all_the_same() -> None:
+    site = Recorder(Effects(), 10.0).new_site(
+        file="a.py", line=1, end_line=1, column=0, function="m", callee="f", in_loop=True, kind="call"
+    )
+
+    def step(state: dict[str, Any]) -> None:
+        state["n"] += 1
+
+    state = {"n": 0, "part": Counted()}
+    for _ in range(6):
+        site.gated(step, state)
+    site.marks.settle()
+    assert "argument 1" in site.marks.revisited
+    assert [name.partition("[")[0] for name in site.marks.mutated] == ["argument 1"]
+
+
+def test_what_came_last_is_looked_at_first_however_much_is_kept() -> None:
+    many = [[written()] for _ in range(100)]
+    others = [hold(each) for each in many]
+    ways = [hold([written()]) for _ in range(8)]
+    sweep()
+    assert all(map(is_gone, ways))
+    assert not any(map(is_gone, others))
